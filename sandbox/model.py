@@ -1,0 +1,177 @@
+"""What happened in the simulated organisation, in words of no particular tool.
+
+`organisation/` simulates and writes these; `render/` turns them into the documents that Jira Cloud,
+Jira Data Center and Azure DevOps would hold; `servers/` serve those documents. Nothing here knows
+HTTP, and nothing here knows how the product computes a KPI.
+
+All instants are aware UTC datetimes with whole milliseconds. All ids are small integers that are
+unique per site and kind and never used again.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import date, datetime
+
+import msgspec
+
+
+class Tool(enum.StrEnum):
+    JIRA_CLOUD = "jira_cloud"
+    JIRA_DC = "jira_dc"
+    AZURE_DEVOPS = "azure_devops"
+
+
+class Category(enum.StrEnum):
+    TODO = "todo"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    REMOVED = "removed"  # Azure DevOps has this category; Jira says it with a resolution
+
+
+class Person(msgspec.Struct, frozen=True):
+    person_id: int
+    name: str
+    email: str
+    time_zone: str
+    is_active: bool = True
+
+
+class Status(msgspec.Struct):
+    """A workflow status of a site (Jira: id and name; Azure DevOps: the state's name)."""
+
+    status_id: int
+    name: str
+    category: Category
+    former_names: list[tuple[datetime, str]] = []  # until when it had which name
+
+
+class Project(msgspec.Struct):
+    project_id: int
+    key: str  # Jira's key; Azure DevOps has the name alone
+    name: str
+    portfolio: str
+    tool: Tool
+
+
+class Team(msgspec.Struct):
+    """A team works in one project of one site. Jira: it has one board. Azure DevOps: it owns one area path."""
+
+    team_id: int
+    name: str
+    project_id: int
+    board_id: int
+    is_scrum: bool
+    time_zone: str
+    members: list[int]
+    tool: Tool
+    days_off: list[date] = []
+
+
+class Sprint(msgspec.Struct):
+    """A sprint of a Scrum team. Azure DevOps: an iteration, from 00:00 of its start to 00:00 after its finish day."""
+
+    sprint_id: int
+    team_id: int
+    name: str
+    goal: str
+    planned_start_at: datetime
+    planned_end_at: datetime
+    started_at: datetime | None = None
+    closed_at: datetime | None = None
+    former_names: list[tuple[datetime, str]] = []
+
+
+class Release(msgspec.Struct):
+    release_id: int
+    project_id: int
+    name: str
+    start_date: date
+    release_date: date | None = None
+    is_released: bool = False
+
+
+class Change(msgspec.Struct):
+    """One attribute of an item changed. Values are ids as text, or text, or None.
+
+    attribute: status (status id), resolution (name), sprint (sprint ids, ascending, joined by a comma; all that the
+    item is in now or was in before, as Jira keeps them; Azure DevOps: the one sprint id), points (decimal text),
+    remaining_hours, assignee (person id), team (team id: Azure DevOps area path; Jira has no such field),
+    project (project id), parent (item id), type (type name), title, priority, flagged ("yes"), release (release ids
+    joined by a comma), labels (blank-separated).
+    """
+
+    attribute: str
+    old: str | None
+    new: str | None
+
+
+class ChangeSet(msgspec.Struct):
+    """Changes that one person made in one go: a Jira history, an Azure DevOps revision."""
+
+    change_id: int
+    at: datetime
+    author: int
+    changes: list[Change]
+
+
+class Link(msgspec.Struct):
+    link_id: int
+    kind: str  # Blocks, Relates
+    target_item_id: int
+    at: datetime
+    author: int
+
+
+class Item(msgspec.Struct):
+    """A work item with its whole life. `initial` holds the attributes at creation, `history` what came after."""
+
+    item_id: int
+    tool: Tool
+    number: int  # within its first project: PROJ-<number>
+    former_keys: list[str]  # keys it had before it moved to another project
+    key: str
+    created_at: datetime
+    creator: int
+    initial: dict[str, str | None]
+    history: list[ChangeSet]
+    current: dict[str, str | None]
+    updated_at: datetime
+    links: list[Link] = []
+    description: str = ""
+    comment_count: int = 0
+    is_subtask: bool = False
+    deleted_at: datetime | None = None
+    deleted_by: int | None = None
+    is_destroyed: bool = False
+
+
+class Answer(msgspec.Struct):
+    """One answer to a survey. `score` None: the question was left blank."""
+
+    answer_id: int
+    survey: str
+    metric: str  # nps, csat
+    submitted_at: datetime
+    respondent_email: str
+    score: int | None
+    scale_min: int
+    scale_max: int
+    comment: str
+    team: str
+    product: str
+
+
+class Site(msgspec.Struct):
+    """Everything about one tool's installation except its items, which are too many to hold."""
+
+    tool: Tool
+    name: str
+    account_time_zone: str  # of the account whose token we use
+    people: list[Person]
+    statuses: list[Status]
+    projects: list[Project]
+    teams: list[Team]
+    sprints: list[Sprint]
+    releases: list[Release]
+    now: datetime
