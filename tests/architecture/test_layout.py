@@ -80,7 +80,9 @@ def test_no_file_names_a_registry_or_pins_an_address():
 
 def test_every_locked_version_has_a_hash():
     lock = (ROOT / "requirements.lock").read_text()
-    requirements = re.findall(r"^([A-Za-z0-9_.\-\[\]]+==\S+)(.*?)(?=^[A-Za-z0-9]|\Z)", lock, flags=re.M | re.S)
+    requirements = re.findall(
+        r"^([A-Za-z0-9_.\-\[\]]+==\S+)(.*?)(?=^[A-Za-z0-9]|\Z)", lock, flags=re.MULTILINE | re.DOTALL
+    )
     assert len(requirements) > 100
     assert [name for name, rest in requirements if "--hash=sha256:" not in rest] == []
 
