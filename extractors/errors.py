@@ -1,0 +1,147 @@
+"""What can go wrong between us and a source: one class per remedy.
+
+`str(error)` is one readable paragraph that names the connection, the thing asked for, the status and
+what to do. It never holds a secret, and never a body that was not meant for people (HTML pages).
+Transient failures are worth another run; the others need a person.
+"""
+
+# ruff: noqa: N818 - the names say what happened and are those of the architecture
+from __future__ import annotations
+
+
+class ExtractError(Exception):
+    """A source or its landing failed.
+
+    `connection` is the connection's id, `subject` what was asked for (an endpoint's path, a project, a file),
+    `status` the HTTP status if there was one, `remedy` what the reader can do, `detail` what happened, in words.
+    """
+
+    is_transient = False
+    what = "could not be read"
+
+    def __init__(
+        self,
+        connection: str,
+        subject: str,
+        status: int | None = None,
+        remedy: str = "",
+        *,
+        detail: str = "",
+    ) -> None:
+        super().__init__(connection, subject, status, remedy)
+        self.connection = connection
+        self.subject = subject
+        self.status = status
+        self.remedy = remedy
+        self.detail = detail
+
+    def __str__(self) -> str:
+        status = f" (HTTP {self.status})" if self.status is not None else ""
+        sentences = [f"Connection '{self.connection}': {self.subject} {self.what}{status}", self.detail, self.remedy]
+        return " ".join(_sentence(text) for text in sentences if text)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions cross process borders (Dagster steps); keyword arguments would be lost without this.
+        state = {"detail": self.detail}
+        return (type(self), (self.connection, self.subject, self.status, self.remedy), state)
+
+
+def _sentence(text: str) -> str:
+    """`text` with a full stop, if it has no end mark of its own."""
+    text = " ".join(text.split())
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+class ConfigError(ExtractError):
+    """A setting cannot be right (no token, plain http to another machine, unknown file)."""
+
+    what = "is not configured correctly"
+
+
+class AuthError(ExtractError):
+    """The token was refused, or a sign-in page or proxy answered in place of the tool."""
+
+    what = "was refused: authentication failed"
+
+
+class AccessDenied(ExtractError):
+    """The token is good but may not read this."""
+
+    what = "was refused: no permission"
+
+
+class NotFound(ExtractError):
+    """The site, project, board or file does not exist, or is hidden from the token."""
+
+    what = "was not found"
+
+
+class Gone(ExtractError):
+    """The vendor removed the endpoint; the vendor's text says what replaces it."""
+
+    what = "was removed by the vendor"
+
+
+class BadRequest(ExtractError):
+    """The tool understood the address but not the request (a JQL it refuses, a limit it sets)."""
+
+    what = "was rejected as a bad request"
+
+
+class RateLimited(ExtractError):
+    """The tool asked us to wait for longer than a run may take."""
+
+    is_transient = True
+    what = "is rate limited"
+
+
+class Unreachable(ExtractError):
+    """No connection, time-outs, or server errors that did not go away."""
+
+    is_transient = True
+    what = "could not be reached"
+
+
+class Truncated(ExtractError):
+    """Fewer records or bytes arrived than the source says there are; nothing of it was kept."""
+
+    is_transient = True
+    what = "was not received completely"
+
+
+class RepeatedPage(ExtractError):
+    """Paging does not move on: the same page token came twice, or too many empty pages."""
+
+    is_transient = True
+    what = "does not page to an end"
+
+
+class NotJson(ExtractError):
+    """Something else than JSON came with a success status."""
+
+    what = "did not answer with JSON"
+
+
+class SchemaChanged(ExtractError):
+    """The answer is JSON, but not of the form that the source's description promises."""
+
+    what = "answered in an unknown form"
+
+
+class TooManyDeleted(ExtractError):
+    """So many records have vanished at once that a lost permission is likelier than a deletion."""
+
+    what = "has lost more records than allowed at once"
+
+
+class AlreadyRunning(ExtractError):
+    """Another run holds the lock."""
+
+    is_transient = True
+    what = "is in use by another run"
+
+
+class LandingError(ExtractError):
+    """What was read could not be stored (disk full, damaged table)."""
+
+    what = "could not be stored"
