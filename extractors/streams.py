@@ -151,7 +151,14 @@ JIRA = _streams(
     Stream(
         "jira/board_columns",
         "One row per column of a board; record_id is <board id>:<column number>.",
-        {"board_id": TEXT, "column_number": WHOLE, "name": TEXT, "status_ids": TEXTS, "minimum": WHOLE, "maximum": WHOLE},
+        {
+            "board_id": TEXT,
+            "column_number": WHOLE,
+            "name": TEXT,
+            "status_ids": TEXTS,
+            "minimum": WHOLE,
+            "maximum": WHOLE,
+        },
     ),
     Stream(
         "jira/board_items",

@@ -1,0 +1,221 @@
+"""Landing: batches of records go into Delta tables and become visible by one ledger commit.
+
+A batch writes its data files first. Until its row is in the ledger nobody reads them, so a kill at any
+instant leaves all of a batch or nothing, and the cursor that the batch advances is in the same row.
+A record is appended only if its hash differs from that of the latest visible row of the record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
+
+from extractors import rows as row_tables
+from extractors.errors import AlreadyRunning, LandingError
+from extractors.inputs import write_inputs
+from extractors.ledger import Ledger, LedgerRow, streams_json
+from extractors.locks import exclusive
+from extractors.streams import STREAMS
+from extractors.tables import RawTable
+
+_FLUSH_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the pipeline; `started_at` is an aware UTC instant and becomes the watermark."""
+
+    run_id: str
+    started_at: datetime
+
+
+class Landing:
+    """All raw tables below `home`/raw. `home` is PMO_HOME."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home.absolute()
+        self.folder = self.home / "raw"
+        self.ledger = Ledger(self.folder)
+        self._tables = {name: RawTable(self.folder, name, stream.schema) for name, stream in STREAMS.items()}
+
+    def table(self, stream: str) -> RawTable:
+        return self._tables[stream]
+
+    def cursor(self, connection_id: str) -> dict[str, Any] | None:
+        """Where the last batch that counts left off; None before the first one."""
+        visible = self.ledger.visible(connection_id)
+        return max(visible, key=lambda row: row.sequence).cursor if visible else None
+
+    def watermark(self, connection_id: str) -> datetime | None:
+        """Start of the last accepted run that read the source to its end."""
+        final = [row for row in self.ledger.rows(connection_id) if row.verdict == "accepted" and row.is_final]
+        return max((row.run_started_at for row in final), default=None)
+
+    def pending(self, connection_id: str) -> list[LedgerRow]:
+        return [row for row in self.ledger.rows(connection_id) if row.verdict == "pending"]
+
+    def batches(self, connection_id: str | None = None) -> list[LedgerRow]:
+        """The whole ledger, or one connection's part, in the order of the commits."""
+        return self.ledger.rows(connection_id)
+
+    def judge(self, connection_id: str, verdict: str, reason: str | None = None) -> int:
+        """Turn all pending batches of a connection into `accepted` or `held`; how many there were."""
+        with _storing(connection_id, "the verdict"):
+            return self.ledger.judge(connection_id, verdict, reason)
+
+    def exclusive(self, connection_id: str) -> contextlib.AbstractContextManager[None]:
+        """Only one process at a time extracts a connection; AlreadyRunning names the holder."""
+        return exclusive(self.home, f"connection-{connection_id}", connection=connection_id)
+
+    def batch(self, run: Run, connection_id: str, kind: str) -> Batch:
+        return Batch(self, run, connection_id, kind)
+
+    def latest(
+        self,
+        stream: str,
+        connection_id: str,
+        columns: Sequence[str],
+        record_ids: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """`columns` of the latest visible row of every record (or of `record_ids`), deletions included.
+
+        Ask for `is_deleted` to tell deletions. Rows come in no particular order.
+        """
+        table = self.table(stream)
+        if record_ids is not None and not len(record_ids):
+            return table.schema.empty_table().select(list(columns))
+        sequences = {row.batch_id: row.sequence for row in self.ledger.visible(connection_id)}
+        files = [
+            file
+            for file in table.files(connection_id, record_ids)
+            if file.batches[0] != file.batches[1] or file.batches[0] in sequences
+        ]
+        needed = list(dict.fromkeys([*columns, "record_id", "batch_id", "extracted_at"]))
+        found = table.scan(files, needed, connection_id, record_ids)
+        return row_tables.latest_rows(found, sequences).select(list(columns))
+
+    def write_inputs(self, target: Path, as_of: datetime | None = None) -> None:
+        """Write what dbt reads to `target`: streams.json, empty typed tables, accepted batches up to `as_of`."""
+        with _storing("*", "the inputs of dbt"):
+            write_inputs(self.ledger, self._tables, target, as_of)
+
+
+class Batch:
+    """Rows that become visible together with a cursor. Not thread-safe: one thread appends."""
+
+    def __init__(self, landing: Landing, run: Run, connection_id: str, kind: str) -> None:
+        self._landing = landing
+        self._run = run
+        self._connection_id = connection_id
+        self._kind = kind
+        self._previous = max((row.sequence for row in landing.ledger.rows(connection_id)), default=0)
+        self.batch_id = uuid.uuid4().hex
+        self.opened_at = datetime.now(UTC)
+        self._buffers: dict[str, list[pa.Table]] = {}
+        self._hashes: dict[str, dict[str, str]] = {}
+        self._written: dict[str, tuple[int, list[str]]] = {}
+
+    def append(self, stream: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
+        """Add the rows that are new or changed; how many were.
+
+        Rows carry record_id, updated_at, payload and the stream's columns; payload_hash (else made from payload),
+        is_deleted (else false) and extracted_at (else when the batch was opened) may be there. Of two rows of one
+        record in a call the last one counts. A deletion of a record that is not visible is dropped.
+        """
+        keys = {
+            "connection_id": self._connection_id,
+            "run_id": self._run.run_id,
+            "batch_id": self.batch_id,
+            "extracted_at": self.opened_at,
+            "is_deleted": False,
+        }
+        table = row_tables.complete(rows, STREAMS[stream].schema, keys)
+        table = self._only_changed(stream, table)
+        if table.num_rows:
+            self._buffers.setdefault(stream, []).append(table)
+            if sum(part.nbytes for part in self._buffers[stream]) > _FLUSH_BYTES:
+                self._flush(stream)
+        return int(table.num_rows)
+
+    def _only_changed(self, stream: str, table: pa.Table) -> pa.Table:
+        ids = table["record_id"].to_pylist()
+        if not ids:
+            return table
+        known = self._landing.latest(
+            stream, self._connection_id, ["record_id", "payload_hash", "is_deleted"], record_ids=ids
+        )
+        hashes = dict(zip(known["record_id"].to_pylist(), known["payload_hash"].to_pylist(), strict=True))
+        own = self._hashes.setdefault(stream, {})
+        hashes.update((record_id, own[record_id]) for record_id in ids if record_id in own)
+        new = table["payload_hash"].to_pylist()
+        deleted = table["is_deleted"].to_pylist()
+        keep = np.fromiter(
+            (
+                hashes.get(record_id) != digest and not (is_deleted and record_id not in hashes)
+                for record_id, digest, is_deleted in zip(ids, new, deleted, strict=True)
+            ),
+            dtype=bool,
+            count=len(ids),
+        )
+        own.update((record_id, digest) for record_id, digest, kept in zip(ids, new, keep, strict=True) if kept)
+        return table if keep.all() else table.filter(pa.array(keep))
+
+    def _flush(self, stream: str) -> None:
+        parts = self._buffers.pop(stream, [])
+        if not parts:
+            return
+        table = row_tables.newest_of_each(pa.concat_tables(parts))
+        with _storing(self._connection_id, f"stream {stream}"):
+            files = self._landing.table(stream).append(table)
+        count, known = self._written.get(stream, (0, []))
+        self._written[stream] = (count + table.num_rows, [*known, *files])
+
+    def commit(self, cursor: Mapping[str, Any], *, is_final: bool) -> None:
+        """Make all rows visible, and `cursor` the place to go on from."""
+        for stream in list(self._buffers):
+            self._flush(stream)
+        rows = self._landing.ledger.rows(self._connection_id)
+        if max((row.sequence for row in rows), default=0) != self._previous:
+            raise AlreadyRunning(
+                self._connection_id,
+                "the ledger",
+                remedy="Nothing of this run's last batch was kept; run again",
+                detail="Another run committed a batch of this connection in the meantime",
+            )
+        row = LedgerRow(
+            batch_id=self.batch_id,
+            run_id=self._run.run_id,
+            run_started_at=self._run.started_at,
+            connection_id=self._connection_id,
+            kind=self._kind,
+            sequence=self._previous + 1,
+            cursors=row_tables.canonical_json(cursor),
+            streams=streams_json(self._written),
+            committed_at=datetime.now(UTC),
+            is_final=is_final,
+        )
+        with _storing(self._connection_id, "the ledger"):
+            self._landing.ledger.commit(row)
+
+
+@contextlib.contextmanager
+def _storing(connection_id: str, subject: str) -> Iterator[None]:
+    """Turn what the disk or the Delta library says into one readable paragraph."""
+    try:
+        yield
+    except (OSError, DeltaError, pa.ArrowInvalid) as error:
+        raise LandingError(
+            connection_id,
+            subject,
+            remedy="Free space on the disk or repair the folder, then run again: nothing that was visible is lost",
+            detail=str(error).split("\n", 1)[0][:300],
+        ) from error

@@ -1,0 +1,181 @@
+"""Raw streams on disk: append-only Delta tables of zstd Parquet files.
+
+Writing goes through pyarrow and one Delta transaction per file set; reading through pyarrow over the
+files of the current version, pruned by the statistics that the transaction carries. (`to_pyarrow_dataset`
+of the Delta library can abort the process at its exit, so it is not used.)
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction
+
+_STATISTICS = ["connection_id", "record_id", "batch_id"]
+_UNIQUE_TEXT = {"record_id", "payload", "payload_hash", "summary"}  # a dictionary would not pay
+_ROW_GROUP = 50_000
+_ATTEMPTS = 20  # of a commit, when other processes write the same table
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One Parquet file of a table with the least and greatest values that prune reading."""
+
+    path: Path
+    rows: int
+    connections: tuple[str, str]
+    records: tuple[str, str]
+    batches: tuple[str, str]
+
+
+class RawTable:
+    """The Delta table of one stream below `folder`; it comes into being with its first rows."""
+
+    def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
+        self.path = folder / name
+        self.name = name
+        self.schema = schema
+
+    def append(self, table: pa.Table) -> list[str]:
+        """Write rows of one connection and batch as one file; its name relative to the table."""
+        if table.num_rows == 0:
+            return []
+        delta = self._open_for_writing()
+        name = f"part-{uuid.uuid4().hex}.zstd.parquet"
+        path = self.path / name
+        pq.write_table(
+            table,
+            path,
+            compression="zstd",
+            row_group_size=_ROW_GROUP,
+            use_dictionary=[n for n in self.schema.names if n not in _UNIQUE_TEXT and _is_text(self.schema, n)],
+            write_statistics=[n for n in self.schema.names if n != "payload" and not _is_list(self.schema, n)],
+        )
+        action = AddAction(
+            path=name,
+            size=path.stat().st_size,
+            partition_values={},
+            modification_time=int(time.time() * 1000),
+            data_change=True,
+            stats=_statistics(table),
+        )
+        self._commit(delta, action)
+        return [name]
+
+    def _commit(self, delta: DeltaTable, action: AddAction) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                delta.create_write_transaction([action], mode="append", schema=self.schema)
+                return
+            except CommitFailedError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(0.01 * (attempt + 1))
+                delta = DeltaTable(self.path)
+
+    def _open_for_writing(self) -> DeltaTable:
+        """The table, created if need be, with the columns that streams.py got since it was created."""
+        if (delta := self.open()) is None:
+            self.path.mkdir(parents=True, exist_ok=True)
+            configuration = {"delta.dataSkippingStatsColumns": ",".join(_STATISTICS)}
+            return DeltaTable.create(self.path, self.schema, mode="ignore", name=self.name, configuration=configuration)
+        known = {field.name for field in delta.schema().fields}
+        if missing := [field for field in self.schema if field.name not in known]:
+            from deltalake import Schema
+
+            delta.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
+        return delta
+
+    def open(self) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.path)
+        except TableNotFoundError:
+            return None
+
+    def file_uris(self) -> list[str]:
+        """Absolute paths of the current files, in a fixed order."""
+        delta = self.open()
+        return sorted(str(Path(uri)) for uri in delta.file_uris()) if delta is not None else []
+
+    def files(self, connection_id: str, record_ids: Sequence[str] | None = None) -> list[RawFile]:
+        """The files that may hold rows of the connection (and of any of `record_ids`)."""
+        if (delta := self.open()) is None:
+            return []
+        wanted = sorted(record_ids) if record_ids is not None else None
+        rows = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+        found = [self._raw_file(row) for row in rows]
+        return [
+            file
+            for file in sorted(found, key=lambda file: file.path)
+            if file.connections[0] <= connection_id <= file.connections[1] and _overlaps(wanted, file.records)
+        ]
+
+    def _raw_file(self, row: dict[str, Any]) -> RawFile:
+        def bounds(column: str) -> tuple[str, str]:
+            least, greatest = row.get(f"min.{column}"), row.get(f"max.{column}")
+            return (least if least is not None else "", greatest if greatest is not None else "\U0010ffff")
+
+        return RawFile(
+            path=self.path / row["path"],
+            rows=row["num_records"] or 0,
+            connections=bounds("connection_id"),
+            records=bounds("record_id"),
+            batches=bounds("batch_id"),
+        )
+
+    def scan(
+        self,
+        files: Sequence[RawFile],
+        columns: Sequence[str],
+        connection_id: str,
+        record_ids: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """`columns` of the rows of a connection (and of `record_ids`) in `files`, whatever their batch."""
+        if not files:
+            return self.schema.empty_table().select(list(columns))
+        condition = ds.field("connection_id") == connection_id
+        if record_ids is not None:
+            condition &= ds.field("record_id").isin(pa.array(record_ids, pa.string()))
+        dataset = ds.dataset([str(file.path) for file in files], schema=self.schema, format="parquet")
+        return dataset.to_table(columns=list(columns), filter=condition)
+
+
+def _overlaps(wanted: list[str] | None, bounds: tuple[str, str]) -> bool:
+    if wanted is None:
+        return True
+    position = bisect.bisect_left(wanted, bounds[0])
+    return position < len(wanted) and wanted[position] <= bounds[1]
+
+
+def _statistics(table: pa.Table) -> str:
+    """The Delta statistics of a file: exact bounds of the columns that reading is pruned by."""
+    least, greatest = {}, {}
+    for column in _STATISTICS:
+        bounds = pc.min_max(table[column]).as_py()
+        least[column], greatest[column] = bounds["min"], bounds["max"]
+    nulls = dict.fromkeys(_STATISTICS, 0)
+    return json.dumps(
+        {"numRecords": table.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls},
+        ensure_ascii=False,
+    )
+
+
+def _is_text(schema: pa.Schema, name: str) -> bool:
+    return pa.types.is_string(schema.field(name).type)
+
+
+def _is_list(schema: pa.Schema, name: str) -> bool:
+    return pa.types.is_list(schema.field(name).type)
