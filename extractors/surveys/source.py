@@ -12,11 +12,12 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
 
 import msgspec
+import pyarrow as pa
 
 from extractors.connection import SILENT, CheckLine, Coverage, ExtractReport, Progress, SurveyFileConnection
+from extractors.description import land_connection, land_coverage
 from extractors.errors import ExtractError
 from extractors.landing import Batch, Landing, Run
 from extractors.surveys.client import Drop, find_drops, open_table, read_drop, split_pattern
@@ -26,11 +27,11 @@ from extractors.surveys.repeats import Outcome, settle
 
 INVITATIONS = "surveys/invitations"
 CURSOR_VERSION = 1
-SETTLED = timedelta(seconds=2)  # a file this young may change again without a change of its time
+SETTLED = timedelta(seconds=2)  # a file written so shortly before it was read may change without a newer time
 
 
 class SurveyCursor(msgspec.Struct):
-    """`declaration` is a hash of everything that decides how a line is read."""
+    """`declaration` is a hash of everything that decides how a line is read; `files` also holds those now gone."""
 
     version: int = CURSOR_VERSION
     declaration: str = ""
@@ -48,15 +49,19 @@ class SurveyFileSource:
         """Land what is new or changed. Raises if any file cannot be used; then nothing of the run is landed."""
         plan = make_plan(self.connection)
         before = self._cursor(landing, plan)
-        drops = find_drops(self.connection)
-        readings, facts = self._read(plan, drops, before, run.started_at)
+        present = _Present(plan, before, find_drops(self.connection), run.started_at)
+        present.read(self.progress)
+        gone = {name: facts for name, facts in before.files.items() if name not in present.facts}
         report = ExtractReport(self.connection.id, run.run_id)
         batch = landing.batch(run, self.connection.id, self.connection.kind)
-        gone = sorted(set(before.files) - set(facts))
-        self._land(landing, batch, plan, readings, facts, report)
-        self._describe(batch, plan, facts, {name: before.files[name] for name in gone}, report)
-        # A file that is gone stays in the cursor, so that every later run says so as well.
-        cursor = SurveyCursor(declaration=_declaration(plan), files={**{n: before.files[n] for n in gone}, **facts})
+        repeated = self._land(landing, batch, plan, present, report)
+        facts = {
+            name: msgspec.structs.replace(known, repeated=repeated[name]) if name in repeated else known
+            for name, known in present.facts.items()
+        }
+        report.coverage = coverage_rows(facts, gone)
+        self._describe(batch, plan, report)
+        cursor = SurveyCursor(declaration=declaration_hash(plan), files={**gone, **facts})
         batch.commit(msgspec.to_builtins(cursor), is_final=True)
         return report
 
@@ -70,9 +75,8 @@ class SurveyFileSource:
         lines = []
         for drop in drops:
             try:
-                table = open_table(
-                    self.connection, drop.name, read_drop(self.connection, drop), plan.columns
-                )
+                data = read_drop(self.connection, drop)
+                table = open_table(self.connection, drop.name, data, plan.columns)
                 locate(plan, table)
                 lines.append(CheckLine("ok", drop.name, f"{drop.size:,} bytes, {len(table.header)} columns"))
             except ExtractError as error:
@@ -86,30 +90,159 @@ class SurveyFileSource:
         if stored is None or stored.get("version") != CURSOR_VERSION:
             return SurveyCursor()
         cursor = msgspec.convert(stored, SurveyCursor)
-        if cursor.declaration != _declaration(plan):
-            # Read otherwise than before: every file counts as changed, though known.
-            unread = {name: msgspec.structs.replace(facts, sha256="") for name, facts in cursor.files.items()}
-            return SurveyCursor(declaration=cursor.declaration, files=unread)
-        return cursor
+        if cursor.declaration == declaration_hash(plan):
+            return cursor
+        # Lines are read otherwise than before: every file counts as changed, though as known.
+        unread = {name: msgspec.structs.replace(facts, sha256="", size=-1) for name, facts in cursor.files.items()}
+        return SurveyCursor(declaration=cursor.declaration, files=unread)
 
-    def _read(
-        self, plan: Plan, drops: Sequence[Drop], before: SurveyCursor, now: datetime
-    ) -> tuple[dict[str, FileReading], dict[str, FileFacts]]:
-        """The readings of the files that have to be read, and what is now known of all files there are."""
-        changed: dict[str, bytes] = {}
-        facts: dict[str, FileFacts] = {}
-        problems: list[ExtractError] = []
-        readings: dict[str, FileReading] = {}
-        for drop in drops:
-            known = before.files.get(drop.name)
-            if known is not None and _is_untouched(known, drop):
-                facts[drop.name] = known
-                continue
-            data = self._try(problems, lambda drop=drop: read_drop(self.connection, drop))
-            if data is None:
-                continue
-            if known is not None and known.sha256 == hashlib.sha256(data).hexdigest():
-                facts[drop.name] = msgspec.structs.replace(known, mtime_ns=drop.mtime_ns, read_at=now)
-            else:
-                changed[drop.name] = data
-        return readings, facts
+    def _land(
+        self, landing: Landing, batch: Batch, plan: Plan, present: _Present, report: ExtractReport
+    ) -> dict[str, int]:
+        """Append rows and deletions; how many answers of each file just read are repeats."""
+        read = {name: reading.answers for name, reading in present.readings.items()}
+        outcome = self._settle(landing, read)
+        count = report.count(RESPONSES)
+        for table in outcome.kept:
+            count.landed += batch.append(RESPONSES, table)
+            count.seen += table.num_rows
+        count.deleted = batch.append(RESPONSES, _deletions(outcome.vanished))
+        self._land_rejects(landing, batch, present, report)
+        batch.append(INVITATIONS, invitation_rows(plan))
+        return {name: outcome.repeated[name] for name in read}
+
+    def _settle(self, landing: Landing, read: Mapping[str, pa.Table]) -> Outcome:
+        if not read:
+            return Outcome()
+        columns = ["record_id", "is_deleted", "submitted_at", "source_file", "source_line"]
+        landed = landing.latest(RESPONSES, self.connection.id, columns).to_pylist()
+        return settle(read, [row for row in landed if not row["is_deleted"]], frozenset(read))
+
+    def _land_rejects(self, landing: Landing, batch: Batch, present: _Present, report: ExtractReport) -> None:
+        """Rejects of the files just read; those of lines that have been put right are deleted."""
+        if not present.readings:
+            return
+        rows = [row for reading in present.readings.values() for row in reading.rejects]
+        known = {row["record_id"] for row in rows}
+        landed = landing.latest(REJECTS, self.connection.id, ["record_id", "is_deleted", "source_file"]).to_pylist()
+        cured = [
+            row["record_id"]
+            for row in landed
+            if not row["is_deleted"] and row["source_file"] in present.readings and row["record_id"] not in known
+        ]
+        count = report.count(REJECTS)
+        count.seen = len(rows)
+        count.landed = batch.append(REJECTS, rows)
+        count.deleted = batch.append(REJECTS, _deletions(cured))
+
+    def _describe(self, batch: Batch, plan: Plan, report: ExtractReport) -> None:
+        _, pattern = split_pattern(self.connection)
+        land_connection(
+            batch,
+            self.connection,
+            deployment="file",
+            name=self.connection.survey,
+            url=pattern,  # where the folder lies says nothing about the answers, and differs between machines
+            time_zone=plan.zone.key,
+        )
+        land_coverage(batch, report)
+
+
+class _Present:
+    """The files that are there: which of them had to be read, and what is now known of each."""
+
+    def __init__(self, plan: Plan, before: SurveyCursor, drops: Sequence[Drop], now: datetime) -> None:
+        self.plan, self.before, self.drops, self.now = plan, before, drops, now
+        self.readings: dict[str, FileReading] = {}
+        self.facts: dict[str, FileFacts] = {}
+        self._problems: list[ExtractError] = []
+
+    def read(self, progress: Progress) -> None:
+        """Read what is new or changed; where answers have ids of their own, all files if one has changed.
+
+        Ids tie files together: what a changed file no longer holds, an unchanged one may.
+        """
+        for number, drop in enumerate(self.drops, start=1):
+            self._visit(drop, is_forced=False)
+            progress.advance(RESPONSES, number, len(self.drops))
+        if self.readings and self.plan.connection.response_id_column is not None:
+            for drop in self.drops:
+                if drop.name not in self.readings:
+                    self._visit(drop, is_forced=True)
+        if self._problems:
+            raise _joined(self._problems)
+
+    def _visit(self, drop: Drop, *, is_forced: bool) -> None:
+        known = self.before.files.get(drop.name)
+        if known is not None and not is_forced and _is_untouched(known, drop):
+            self.facts[drop.name] = known
+            return
+        source = self.plan.connection
+        try:
+            data = read_drop(source, drop)
+            if known is not None and not is_forced and known.sha256 == hashlib.sha256(data).hexdigest():
+                self.facts[drop.name] = msgspec.structs.replace(known, mtime_ns=drop.mtime_ns, read_at=self.now)
+                return
+            table = open_table(source, drop.name, data, self.plan.columns)
+            reading = read_file(self.plan, table, data, drop.mtime_ns, self.now)
+        except ExtractError as error:
+            self._problems.append(error)
+            return
+        self.readings[drop.name] = reading
+        self.facts[drop.name] = reading.facts
+
+
+def coverage_rows(present: Mapping[str, FileFacts], gone: Mapping[str, FileFacts]) -> list[Coverage]:
+    """One row per file, the files that are gone included: their answers are kept."""
+    rows = []
+    for name, facts in sorted(present.items()):
+        reasons = [
+            f"{number:,} {words}"
+            for number, words in (
+                (facts.rejected, "cannot be read as declared, see surveys/rejects"),
+                (facts.repeated, "repeat an answer that is kept in a newer form"),
+            )
+            if number
+        ]
+        skipped = facts.rejected + facts.repeated
+        rows.append(
+            Coverage(
+                RESPONSES,
+                name,
+                expected=facts.answers,
+                got=facts.answers - skipped,
+                skipped=skipped,
+                reason="; ".join(reasons) or None,
+            )
+        )
+    for name, facts in sorted(gone.items()):
+        kept = facts.answers - facts.rejected - facts.repeated
+        rows.append(Coverage(RESPONSES, name, got=kept, reason="the file is gone; the answers landed from it are kept"))
+    return rows
+
+
+def declaration_hash(plan: Plan) -> str:
+    """Changes with everything that decides how lines are read, the pseudonym key included (as a keyed hash)."""
+    settings = dataclasses.asdict(dataclasses.replace(plan.connection, path="", ca_bundle=None))
+    settings.pop("pseudonym_key")
+    text = msgspec.json.encode(settings, order="sorted", enc_hook=str)
+    return hmac.new(plan.key, text, hashlib.sha256).hexdigest()[:32]
+
+
+def _is_untouched(known: FileFacts, drop: Drop) -> bool:
+    is_same = known.size == drop.size and known.mtime_ns == drop.mtime_ns
+    return is_same and drop.mtime_ns < (known.read_at - SETTLED).timestamp() * 1e9
+
+
+def _deletions(record_ids: Sequence[str]) -> list[dict[str, object]]:
+    return [{"record_id": record_id, "is_deleted": True} for record_id in record_ids]
+
+
+def _joined(problems: Sequence[ExtractError]) -> ExtractError:
+    """The first problem as the error; the others are named in it, so that one run shows all there is to mend."""
+    first, others = problems[0], problems[1:]
+    if others:
+        named = " ".join(str(error) for error in others[:5])
+        more = f" {len(others) - 5} more files have problems." if len(others) > 5 else ""
+        first.remedy = f"{first.remedy.rstrip('.')}. Also: {named}{more}"
+    return first

@@ -1,0 +1,259 @@
+"""Survey files land once, edits and vanished lines included; the published NPS of a real survey comes out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extractors.connection import ExtractReport, Secret, SurveyFileConnection, SurveyQuestion
+from extractors.errors import ConfigError, NotFound
+from extractors.landing import Landing, Run
+from extractors.surveys.source import SurveyFileSource
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "nps"
+START = datetime(2026, 4, 1, tzinfo=UTC)
+HEADER = "id,when,score,team\n"
+
+
+class Inbox:
+    """A drop folder with a landing beside it, and the runs between."""
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        self.folder = folder / "inbox"
+        self.folder.mkdir()
+        self.landing = Landing(folder / "home")
+        self.settings: dict[str, Any] = {
+            "id": "nps",
+            "path": str(self.folder / "*.csv"),
+            "survey": "customer",
+            "questions": (SurveyQuestion(metric="nps", score_column="score"),),
+            "submitted_at_column": "when",
+            "response_id_column": "id",
+            "scope_type": "team",
+            "scope_column": "team",
+            "null_values": ("", "NA"),
+            **changes,
+        }
+        self.runs = 0
+
+    def put(self, name: str, *lines: str) -> None:
+        (self.folder / name).write_text(HEADER + "".join(f"{line}\n" for line in lines))
+
+    def run(self, **changes: Any) -> ExtractReport:
+        self.runs += 1
+        self.settings.update(changes)
+        run = Run(f"run-{self.runs}", START + timedelta(hours=self.runs))
+        report = SurveyFileSource(SurveyFileConnection(**self.settings)).extract(self.landing, run)
+        self.landing.judge("nps", "accepted")
+        return report
+
+    def scores(self) -> dict[str, float | None]:
+        """Response id -> score of the answers that hold."""
+        return {row["response_id"]: row["score"] for row in self.rows()}
+
+    def rows(self, stream: str = "surveys/responses") -> list[dict[str, Any]]:
+        table = self.landing.latest(stream, "nps", self.landing.table(stream).schema.names)
+        return [row for row in table.to_pylist() if not row["is_deleted"]]
+
+    def versions(self) -> int:
+        """Rows ever written to surveys/responses."""
+        table = self.landing.table("surveys/responses")
+        return sum(file.rows for file in table.files("nps"))
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Inbox:
+    return Inbox(tmp_path)
+
+
+def coverage(report: ExtractReport) -> dict[str, tuple[int | None, int | None, int]]:
+    return {row.project: (row.expected, row.got, row.skipped) for row in report.coverage}
+
+
+def test_a_second_run_lands_nothing_and_an_edit_lands_itself(inbox: Inbox) -> None:
+    inbox.put("a.csv", "1,2026-03-01,9,Rhine", "2,2026-03-02,,Rhine", "3,2026-03-03,eleven,Rhine")
+    first = inbox.run()
+    assert inbox.scores() == {"1": 9, "2": None}
+    assert coverage(first) == {"a.csv": (3, 2, 1)}
+    assert [row["source_line"] for row in inbox.rows("surveys/rejects")] == [4]
+
+    second = inbox.run()
+    assert second.count("surveys/responses").landed == 0
+    assert coverage(second) == coverage(first)
+    assert inbox.versions() == 2
+
+    inbox.put("a.csv", "1,2026-03-01,8,Rhine", "3,2026-03-03,10,Rhine")
+    third = inbox.run()
+    assert inbox.scores() == {"1": 8, "3": 10}
+    assert inbox.rows("surveys/rejects") == []
+    assert (third.count("surveys/responses").landed, third.count("surveys/responses").deleted) == (2, 1)
+    assert inbox.versions() == 5  # two, the edited one, the cured one, the deletion
+
+
+def test_a_touched_file_is_not_read_again(inbox: Inbox) -> None:
+    inbox.put("a.csv", "1,2026-03-01,9,Rhine")
+    inbox.run()
+    inbox.put("a.csv", "1,2026-03-01,9,Rhine")
+    assert inbox.run().count("surveys/responses").seen == 0
+
+
+def test_a_gone_file_keeps_its_answers_and_coverage_says_so(inbox: Inbox) -> None:
+    inbox.put("a.csv", "1,2026-03-01,9,Rhine")
+    inbox.put("b.csv", "2,2026-03-01,7,Rhine")
+    inbox.run()
+    (inbox.folder / "a.csv").unlink()
+    for _ in range(2):
+        report = inbox.run()
+        assert inbox.scores() == {"1": 9, "2": 7}
+        (row,) = [row for row in report.coverage if row.project == "a.csv"]
+        assert "gone" in str(row.reason)
+    inbox.put("b.csv", "1,2026-02-01,2,Rhine")  # older than what the gone file said
+    inbox.run()
+    assert inbox.scores() == {"1": 9}
+    (inbox.folder / "b.csv").unlink()
+    with pytest.raises(NotFound, match="inbox"):
+        inbox.run()
+    assert inbox.scores() == {"1": 9}
+
+
+def test_of_repeated_answers_the_newest_holds_whatever_the_order_of_the_files(inbox: Inbox) -> None:
+    inbox.put("2026-01.csv", "1,2026-01-05,3,Rhine", "2,2026-01-06,5,Rhine", "2,2026-01-06,6,Rhine")
+    inbox.put("2026-02.csv", "1,2026-02-05,9,Rhine", "2,2026-01-06,7,Rhine", "3,2026-02-01,10,Rhine")
+    report = inbox.run()
+    assert inbox.scores() == {"1": 9, "2": 7, "3": 10}
+    assert coverage(report) == {"2026-01.csv": (3, 0, 3), "2026-02.csv": (3, 3, 0)}
+    inbox.put("2026-02.csv", "3,2026-02-01,10,Rhine")  # then the older file's answers hold again
+    report = inbox.run()
+    assert inbox.scores() == {"1": 3, "2": 6, "3": 10}
+    assert coverage(report) == {"2026-01.csv": (3, 2, 1), "2026-02.csv": (1, 1, 0)}
+    assert report.count("surveys/responses").deleted == 0
+
+
+def test_without_ids_the_file_and_line_are_the_id(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path, response_id_column=None)
+    inbox.put("a.csv", "x,2026-01-05,3,Rhine", "x,2026-01-05,3,Rhine")
+    inbox.put("b.csv", "x,2026-01-05,3,Rhine")
+    inbox.run()
+    assert sorted(inbox.scores()) == ["a.csv:2", "a.csv:3", "b.csv:2"]
+    inbox.put("a.csv", "x,2026-01-05,3,Rhine")
+    inbox.run()
+    assert sorted(inbox.scores()) == ["a.csv:2", "b.csv:2"]
+
+
+def test_another_declaration_reads_all_files_again(inbox: Inbox) -> None:
+    inbox.put("a.csv", "1,2026-03-01,9,Rhine", "2,2026-03-01,4,Rhine")
+    inbox.run()
+    questions = (SurveyQuestion(metric="csat", score_column="score", scale_min=1, scale_max=5),)
+    inbox.run(questions=questions)
+    assert [(row["metric"], row["score"]) for row in inbox.rows()] == [("csat", 4)]
+    assert len(inbox.rows("surveys/rejects")) == 1
+
+
+def test_one_bad_file_stops_the_run_and_all_bad_files_are_named(inbox: Inbox) -> None:
+    inbox.put("a.csv", "1,2026-03-01,9,Rhine")
+    inbox.run()
+    inbox.put("a.csv", "1,2026-03-01,2,Rhine")
+    (inbox.folder / "b.csv").write_text("id,when,Score,team\n2,2026-03-01,9,Rhine\n")
+    (inbox.folder / "c.csv").write_text("id;when;score;team\n3;2026-03-01;9;Rhine\n")
+    with pytest.raises(ConfigError) as caught:
+        inbox.run()
+    assert "b.csv" in str(caught.value)
+    assert "c.csv" in str(caught.value)
+    assert "Did you mean 'Score'" in str(caught.value)
+    assert inbox.scores() == {"1": 9}
+    assert len(inbox.landing.batches("nps")) == 1
+
+
+def test_a_run_that_is_held_is_as_if_it_had_never_been(inbox: Inbox) -> None:
+    inbox.put("a.csv", "1,2026-03-01,9,Rhine")
+    source = SurveyFileSource(SurveyFileConnection(**inbox.settings))
+    source.extract(inbox.landing, Run("bad", START))
+    inbox.landing.judge("nps", "held", "for the test")
+    assert inbox.scores() == {}
+    inbox.run()
+    assert inbox.scores() == {"1": 9}
+
+
+def test_invitations_and_the_connection_are_described(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path, invited=250, survey_date="2026-03-31", time_zone="Europe/Berlin")
+    inbox.put("a.csv", "1,NA,9,Rhine")
+    inbox.run()
+    (invitation,) = inbox.rows("surveys/invitations")
+    assert (invitation["invited"], invitation["metric"], str(invitation["survey_date"])) == (250, "nps", "2026-03-31")
+    (description,) = inbox.rows("pmo/connections")
+    assert (description["tool"], description["time_zone"]) == ("surveys", "Europe/Berlin")
+    assert inbox.rows()[0]["submitted_at"] == datetime(2026, 3, 30, 22, tzinfo=UTC)
+
+
+def test_doctor_names_files_and_missing_columns(inbox: Inbox) -> None:
+    inbox.put("a.csv", "1,2026-03-01,9,Rhine")
+    (inbox.folder / "b.csv").write_text("id,when,score\n")
+    lines = SurveyFileSource(SurveyFileConnection(**inbox.settings)).check()
+    assert [(line.level, line.subject) for line in lines] == [
+        ("ok", "a.csv"),
+        ("fail", "b.csv"),
+        ("ok", "first load"),
+    ]
+    (inbox.folder / "a.csv").unlink()
+    (inbox.folder / "b.csv").unlink()
+    assert SurveyFileSource(SurveyFileConnection(**inbox.settings)).check()[0].level == "fail"
+
+
+def test_respondents_keep_their_pseudonym_across_surveys(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path, respondent_column="team", scope_column=None, pseudonym_key=Secret("key"))
+    inbox.put("a.csv", "1,2026-03-01,9,ann@example.org", "2,2026-03-02,8,Ann@Example.org")
+    inbox.run()
+    assert len({row["respondent_key"] for row in inbox.rows()}) == 1
+    inbox.run(survey="another")
+    assert len({row["respondent_key"] for row in inbox.rows()}) == 1
+    assert "example" not in str(inbox.rows())
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real survey files are not here")
+def test_the_published_nps_of_the_carpentries_survey(tmp_path: Path) -> None:
+    """134 answers; the 42 people who left the question blank (`NA`) are not responses. Published: 63."""
+    landing = Landing(tmp_path)
+    source = SurveyFileSource(
+        SurveyFileConnection(
+            id="carpentries",
+            path=str(REAL / "carpentries_longterm_2020-01.csv"),
+            survey="longterm_2020-01",
+            questions=(SurveyQuestion(metric="nps", score_column="recommendation_score"),),
+            survey_date="2020-01-31",
+            null_values=("", "NA"),
+        )
+    )
+    report = source.extract(landing, Run("run", START))
+    scores = landing.latest("surveys/responses", "carpentries", ["score"]).column("score").to_pylist()
+    given = [score for score in scores if score is not None]
+    groups = Counter("promoter" if score >= 9 else "detractor" if score <= 6 else "passive" for score in given)
+    assert (len(scores), len(given)) == (176, 134)
+    assert round(100 * (groups["promoter"] - groups["detractor"]) / len(given), 3) == 62.687
+    assert [(row.expected, row.got, row.skipped) for row in report.coverage] == [(176, 176, 0)]
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real survey files are not here")
+def test_a_real_conference_survey_with_several_questions(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    source = SurveyFileSource(
+        SurveyFileConnection(
+            id="con",
+            path=str(REAL / "carpentrycon_2020.csv"),
+            survey="carpentrycon",
+            questions=(
+                SurveyQuestion(metric="nps", score_column="nps"),
+                SurveyQuestion(metric="csat", score_column="presenters_clear", scale_min=1, scale_max=6),
+            ),
+            survey_date="2020-07-31",
+            scope_type="product",
+            scope_column="session",
+        )
+    )
+    report = source.extract(landing, Run("run", START))
+    (row,) = report.coverage
+    assert (row.expected, row.skipped) == (2 * 124, 1)  # one person gave 0 on a scale from 1 to 6
+    assert row.got == len(landing.latest("surveys/responses", "con", ["record_id"]))
