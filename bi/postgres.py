@@ -1,0 +1,147 @@
+"""The marts in PostgreSQL, the door for BI servers: loaded by COPY, swapped by name, read by one role.
+
+All of it is one transaction: a staging schema is filled, gets keys, comments and the reader's rights,
+then takes the name of the serving schema. A failure rolls everything back, so the old marts stay; a
+reader sees the old tables or the new ones, never none and never some of each. Renaming a schema
+locks no table, so running queries go on undisturbed; the old tables are dropped afterwards, or, if
+somebody still reads them, by the next load.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from bi.catalog import Table
+from bi.marts import open_marts
+from bi.postgres_tables import load_table
+from bi.postgres_views import follow_views, views_on
+from bi.publication import PostgresTarget, PublishError
+
+CONNECT_SECONDS = 10
+LOCK_WAIT = "10s"
+ADVISORY_LOCK = 0x706D6F  # "pmo": one load into a database at a time
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def load_postgres(target: PostgresTarget, published: Path, tables: list[Table]) -> dict[str, int]:
+    """Load `tables` from `published`/marts.duckdb into the target's schema; returns rows per table.
+
+    Raises PublishError that names server, database and user (never the password); PostgreSQL then
+    still has the marts that it had.
+    """
+    try:
+        with _connect(target) as connection:
+            with connection.transaction():
+                rows = _load_and_swap(connection, target, published, tables)
+            _drop_old(connection, target.schema)
+            return rows
+    except psycopg.Error as error:
+        raise PublishError(_readable(target, error)) from error
+
+
+def _connect(target: PostgresTarget) -> Connection:
+    return psycopg.connect(
+        host=target.host,
+        port=target.port,
+        dbname=target.database,
+        user=target.user,
+        password=target.password,
+        connect_timeout=CONNECT_SECONDS,
+        application_name="agile-pmo publish",
+        autocommit=True,
+        options=f"-c lock_timeout={LOCK_WAIT} -c timezone=UTC -c client_min_messages=warning",
+    )
+
+
+def _load_and_swap(
+    connection: Connection, target: PostgresTarget, published: Path, tables: list[Table]
+) -> dict[str, int]:
+    connection.execute("select pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+    loading = f"{target.schema}__loading"
+    connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(loading)))
+    connection.execute(sql.SQL("create schema {}").format(sql.Identifier(loading)))
+    with open_marts(published) as marts:
+        rows = {table.name: load_table(connection, marts, loading, table) for table in tables}
+    _grant(connection, target, loading)
+    views = views_on(connection, target.schema)
+    _swap(connection, target.schema, loading)
+    follow_views(connection, views, target.schema)
+    return rows
+
+
+def _swap(connection: Connection, schema: str, loading: str) -> None:
+    exists = connection.execute("select 1 from pg_namespace where nspname = %s", [schema]).fetchone()
+    rename = sql.SQL("alter schema {} rename to {}")
+    if exists:
+        old = f"{schema}__old_{uuid4().hex[:8]}"
+        connection.execute(rename.format(sql.Identifier(schema), sql.Identifier(old)))
+    connection.execute(rename.format(sql.Identifier(loading), sql.Identifier(schema)))
+    connection.execute(
+        sql.SQL("comment on schema {} is {}").format(
+            sql.Identifier(schema), sql.Literal("Published KPI marts. Replaced as a whole by each publication.")
+        )
+    )
+
+
+def _grant(connection: Connection, target: PostgresTarget, loading: str) -> None:
+    """The reader may connect, use this schema, and select; it gets its password, if any, from the administrator."""
+    role = sql.Identifier(target.reader_role)
+    exists = connection.execute("select 1 from pg_roles where rolname = %s", [target.reader_role]).fetchone()
+    if not exists:
+        connection.execute(sql.SQL("create role {} login").format(role))
+    schema = sql.Identifier(loading)
+    for statement in (
+        sql.SQL("grant connect on database {} to {}").format(sql.Identifier(target.database), role),
+        sql.SQL("grant usage on schema {} to {}").format(schema, role),
+        sql.SQL("grant select on all tables in schema {} to {}").format(schema, role),
+        sql.SQL("alter default privileges in schema {} grant select on tables to {}").format(schema, role),
+    ):
+        connection.execute(statement)
+
+
+def _drop_old(connection: Connection, schema: str) -> None:
+    """Drop the replaced schemas; one that a long query still reads is left to the next load."""
+    old = connection.execute(
+        "select nspname from pg_namespace where starts_with(nspname, %s)", [f"{schema}__old_"]
+    ).fetchall()
+    for (name,) in old:
+        try:
+            connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(str(name))))
+        except psycopg.errors.LockNotAvailable:
+            continue
+
+
+def _readable(target: PostgresTarget, error: psycopg.Error) -> str:
+    detail = str(error).strip().splitlines()
+    said = detail[0] if detail else type(error).__name__
+    if target.password:
+        said = said.replace(target.password, "***")
+    return (
+        f"The files are published, but {target} was not loaded; it still has the marts it had. "
+        f"The server or driver said: {said}. {_remedy(error, target)}"
+    )
+
+
+def _remedy(error: psycopg.Error, target: PostgresTarget) -> str:
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return (
+            f"User {target.user} must own schema {target.schema}, may create schemas in the database, and may create "
+            f"the role {target.reader_role} (or an administrator creates it: create role {target.reader_role} login)."
+        )
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return "Another load or a schema change holds a lock. Publish again when it has ended."
+    if isinstance(error, psycopg.errors.IntegrityError):
+        return "The data break the declared key of a table; the dbt tests should say which model is wrong."
+    if isinstance(error, (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory)):
+        return "Free space on the server, then publish again."
+    if isinstance(error, psycopg.OperationalError):
+        return (
+            "Check that the server runs and is reachable from here, and check host, port, database, user and the "
+            "variable named by password_env under [serving.postgres] in pmo.toml."
+        )
+    return "Publish again; if it stays, look into the server's log."

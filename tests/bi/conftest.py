@@ -1,0 +1,50 @@
+"""A published synthetic warehouse, made once per test session and worker."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bi.publish import publish
+
+from .synthetic import RUN, make_warehouse
+
+
+@dataclass(frozen=True)
+class Home:
+    """A PMO_HOME with a warehouse and dbt's manifest."""
+
+    path: Path
+    warehouse: Path
+    manifest: Path
+
+    @property
+    def published(self) -> Path:
+        return self.path / "published"
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The warehouse alone. Shared: do not write into it."""
+    path = tmp_path_factory.mktemp("home")
+    manifest = make_warehouse(path / "warehouse.duckdb")
+    return Home(path, path / "warehouse.duckdb", manifest)
+
+
+@pytest.fixture(scope="session")
+def published(built: Home) -> Home:
+    """The warehouse, published once. Shared: do not write into it."""
+    publish(built.warehouse, built.path, run=RUN, manifest=built.manifest)
+    return built
+
+
+@pytest.fixture
+def home(built: Home, tmp_path: Path) -> Home:
+    """A home of one's own with the same warehouse, not yet published."""
+    warehouse = tmp_path / "home" / "warehouse.duckdb"
+    warehouse.parent.mkdir()
+    shutil.copy(built.warehouse, warehouse)
+    return Home(warehouse.parent, warehouse, built.manifest)
