@@ -25,6 +25,7 @@ class Tool(enum.StrEnum):
 class Category(enum.StrEnum):
     TODO = "todo"
     IN_PROGRESS = "in_progress"
+    RESOLVED = "resolved"  # Azure DevOps alone
     DONE = "done"
     REMOVED = "removed"  # Azure DevOps has this category; Jira says it with a resolution
 
@@ -35,6 +36,8 @@ class Person(msgspec.Struct, frozen=True):
     email: str
     time_zone: str
     is_active: bool = True
+    starts_at_hour: int = 9  # local; works eight hours from then, Monday to Friday
+    days_off: list[date] = []  # public holidays and vacation
 
 
 class Status(msgspec.Struct):
@@ -65,7 +68,9 @@ class Team(msgspec.Struct):
     time_zone: str
     members: list[int]
     tool: Tool
-    days_off: list[date] = []
+    days_off: list[date] = []  # of the whole team
+    label: str | None = None  # Jira: marks the team's items in a project that two teams share
+    board_jql: str = ""  # Jira: what the board's filter says
 
 
 class Sprint(msgspec.Struct):
@@ -98,7 +103,7 @@ class Change(msgspec.Struct):
     item is in now or was in before, as Jira keeps them; Azure DevOps: the one sprint id), points (decimal text),
     remaining_hours, assignee (person id), team (team id: Azure DevOps area path; Jira has no such field),
     project (project id), parent (item id), type (type name), title, priority, flagged ("yes"), release (release ids
-    joined by a comma), labels (blank-separated).
+    joined by a comma), labels (blank-separated), key (Jira: the issue key, beside a change of project).
     """
 
     attribute: str

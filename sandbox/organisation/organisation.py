@@ -1,0 +1,147 @@
+"""Reading the simulated organisation: its sites, items, survey answers and books."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from sandbox.model import Answer, Item, Person, Project, Release, Site, Sprint, Team, Tool
+from sandbox.organisation import storage
+from sandbox.organisation.books import ItemBook, PeriodBook, SprintBook, SurveyBook
+from sandbox.organisation.clock import DAY, to_datetime
+from sandbox.organisation.plan import ACCOUNT_ZONES, SITE_NAMES, TOOLS, Plan
+from sandbox.organisation.workflow import statuses_of
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+
+
+class Organisation:
+    """The organisation in a folder, as it stands after its last run. Close it, or use it in a `with`.
+
+    Raises FileNotFoundError if nobody has simulated there.
+    """
+
+    def __init__(self, home: Path) -> None:
+        path = home / storage.FILE_NAME
+        if not path.exists():
+            raise FileNotFoundError(
+                f"No simulated organisation in {home}: run `pmo sandbox serve` or simulate() first."
+            )
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+        about = storage.about(self._connection)
+        self._plan = msgspec.convert(about["plan"], Plan)
+        self.now = to_datetime(msgspec.convert(about["now"], int))
+        self.version = msgspec.convert(about["version"], int)
+        self._first_until = msgspec.convert(about["first_until"], datetime)
+
+    def __enter__(self) -> Organisation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @property
+    def seed(self) -> int:
+        return self._plan.seed
+
+    def sites(self) -> list[Site]:
+        return [self.site(tool) for tool in TOOLS]
+
+    def site(self, tool: Tool) -> Site:
+        """Everything about one tool but its items. Statuses carry today's names, and the former ones."""
+        started_at = to_datetime((self._plan.started_on - 719163) * DAY)
+        renamed_at = started_at + (self._first_until - started_at) * 0.55
+        renamed_next_at = self._first_until + (self._first_until - started_at) * 0.01
+        return Site(
+            tool=tool,
+            name=SITE_NAMES[tool],
+            account_time_zone=ACCOUNT_ZONES[tool],
+            people=self._parts(tool, "person", Person),
+            statuses=statuses_of(tool, _whole(renamed_at), _whole(renamed_next_at), self.now),
+            projects=self._parts(tool, "project", Project),
+            teams=self._parts(tool, "team", Team),
+            sprints=self._parts(tool, "sprint", Sprint),
+            releases=self._parts(tool, "release", Release),
+            now=self.now,
+        )
+
+    def _parts(self, tool: Tool, kind: str, struct: type[_Struct]) -> list[_Struct]:
+        rows = self._connection.execute(
+            "select body from parts where tool = ? and kind = ? order by id", (tool.value, kind)
+        )
+        decoder = msgspec.msgpack.Decoder(struct)
+        return [decoder.decode(body) for (body,) in rows]
+
+    def item_count(self, tool: Tool, changed_since_version: int | None = None) -> int:
+        row = self._connection.execute(
+            "select count(*) from items where tool = ? and version > ?", (tool.value, changed_since_version or 0)
+        ).fetchone()
+        return int(row[0])
+
+    def items(self, tool: Tool, changed_since_version: int | None = None) -> Iterator[Item]:
+        """Items by id, deleted ones too; with a version: those that runs after it made or changed."""
+        rows = self._connection.execute(
+            "select body from items where tool = ? and version > ? order by item_id",
+            (tool.value, changed_since_version or 0),
+        )
+        return _decoded(rows, Item)
+
+    def answers(self, changed_since_version: int | None = None) -> Iterator[Answer]:
+        rows = self._connection.execute(
+            "select body from answers where version > ? order by answer_id", (changed_since_version or 0,)
+        )
+        return _decoded(rows, Answer)
+
+    def books(self) -> Books:
+        return Books(self._connection)
+
+
+class Books:
+    """The organisation's own records; every row says of which tool it is. See `books.py` for the columns."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def sprints(self, tool: Tool | None = None) -> Iterator[SprintBook]:
+        return self._rows("book_sprints", "tool, sprint_id", SprintBook, tool)
+
+    def periods(self, tool: Tool | None = None) -> Iterator[PeriodBook]:
+        """Periods in which nothing at all happened have no row."""
+        return self._rows("book_periods", "tool, team_id, period", PeriodBook, tool)
+
+    def items(self, tool: Tool | None = None) -> Iterator[ItemBook]:
+        return self._rows("book_items", "tool, item_id", ItemBook, tool)
+
+    def surveys(self) -> Iterator[SurveyBook]:
+        rows = self._connection.execute("select body from book_surveys order by cell, key")
+        return _decoded(rows, SurveyBook)
+
+    def _rows(self, table: str, order: str, struct: type[_Struct], tool: Tool | None) -> Iterator[_Struct]:
+        where = "" if tool is None else "where tool = ?"
+        rows = self._connection.execute(
+            f"select tool, body from {table} {where} order by {order}",  # noqa: S608 - our own names
+            () if tool is None else (tool.value,),
+        )
+        decoder = msgspec.msgpack.Decoder(struct)
+        for name, body in rows:
+            row = decoder.decode(body)
+            row.tool = name  # type: ignore[attr-defined]
+            yield row
+
+
+def _decoded(rows: sqlite3.Cursor, struct: type[_Struct]) -> Iterator[_Struct]:
+    decoder = msgspec.msgpack.Decoder(struct)
+    for (body,) in rows:
+        yield decoder.decode(body)
+
+
+def _whole(instant: datetime) -> datetime:
+    return instant.replace(microsecond=0)
