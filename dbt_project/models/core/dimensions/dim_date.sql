@@ -1,0 +1,33 @@
+with
+    items as (select min(created_at) as first_at, max(now_at) as last_at from {{ ref("int_item") }}),
+    connections as (select max(watermark_at) as watermark_at from {{ ref("int_connection") }}),
+    settings as (select * from {{ ref("int_setting") }}),
+
+    days as (
+        select cast(unnest({{ day_series("date_trunc('year', items.first_at)", "connections.watermark_at + interval 2 year") }}) as date) as day_date
+        from items
+        cross join connections
+    )
+
+select
+    days.day_date,
+    cast(isoyear(days.day_date) as integer) as iso_year,
+    cast(week(days.day_date) as integer) as iso_week,
+    cast(date_trunc('week', days.day_date) as date) as week_start_date,
+    cast(isodow(days.day_date) as integer) as weekday_number,
+    dayname(days.day_date) as weekday,
+    cast(year(days.day_date) as integer) as year_number,
+    cast(month(days.day_date) as integer) as month_number,
+    monthname(days.day_date) as month_name,
+    cast(date_trunc('month', days.day_date) as date) as month_start_date,
+    cast(quarter(days.day_date) as integer) as quarter_number,
+    cast(date_trunc('quarter', days.day_date) as date) as quarter_start_date,
+    -- The fiscal year bears the number of the calendar year in which it ends.
+    cast(
+        year(days.day_date + to_months(cast((13 - settings.fiscal_year_start_month) % 12 as integer))) as integer
+    ) as fiscal_year,
+    cast(
+        quarter(days.day_date + to_months(cast((13 - settings.fiscal_year_start_month) % 12 as integer))) as integer
+    ) as fiscal_quarter,
+from days
+cross join settings
