@@ -15,8 +15,9 @@ from pathlib import Path
 import duckdb
 
 from bi.catalog import Table, read_catalog
+from bi.exports import write_exports
 from bi.hyper import write_hyper
-from bi.marts import open_warehouse, write_marts
+from bi.marts import open_marts, open_warehouse, write_marts
 from bi.publication import PostgresTarget, Publication, PublicationRun, PublishError
 from bi.receipt import write_receipt
 from bi.versions import Versions, version_name
@@ -30,7 +31,7 @@ class _Written:
     tables: list[Table]
     rows: dict[str, int]
     data_as_of: datetime | None
-    cleaned: dict[str, int]
+    notices: tuple[str, ...]
 
 
 def publish(
@@ -63,9 +64,7 @@ def publish(
         tables=written.rows,
         data_as_of=written.data_as_of,
         postgres=postgres if not as_of else None,
-        notices=tuple(
-            f"{name}: NUL characters removed from {cells} cells" for name, cells in sorted(written.cleaned.items())
-        ),
+        notices=written.notices,
     )
 
 
@@ -75,15 +74,18 @@ def _write_files(warehouse: Path, folder: Path, run: PublicationRun, manifest: P
         with open_warehouse(warehouse, spill) as connection:
             tables = read_catalog(manifest, connection, "warehouse")
             cleaned = write_marts(connection, tables, folder)
+            notices = [f"{name}: NUL characters removed from {cells} cells" for name, cells in cleaned.items()]
             write_hyper(connection, tables, folder)
+        shutil.rmtree(spill, ignore_errors=True)
+        with open_marts(folder) as marts:
+            notices += write_exports(marts, tables, folder)
+        rows, as_of = write_receipt(folder, run, tables, cleaned)
     except (OSError, duckdb.Error) as error:
         raise PublishError(
             f"Nothing was published: writing below {folder.parent} failed ({error}). "
             "The last good publication stays. Free disk space or check the permissions, then publish again."
         ) from error
-    shutil.rmtree(spill, ignore_errors=True)
-    rows, as_of = write_receipt(folder, run, tables, cleaned)
-    return _Written(version_name(folder), tables, rows, as_of, cleaned)
+    return _Written(version_name(folder), tables, rows, as_of, tuple(notices))
 
 
 def _check_free_space(warehouse: Path, home: Path) -> None:
