@@ -103,7 +103,7 @@ class Change(msgspec.Struct):
     item is in now or was in before, as Jira keeps them; Azure DevOps: the one sprint id), points (decimal text),
     remaining_hours, assignee (person id), team (team id: Azure DevOps area path; Jira has no such field),
     project (project id), parent (item id), type (type name), title, priority, flagged ("yes"), release (release ids
-    joined by a comma), labels (blank-separated), key (Jira: the issue key, beside a change of project).
+    joined by a comma), labels (blank-separated), key (Jira: the issue key, beside a change of project), rank.
     """
 
     attribute: str

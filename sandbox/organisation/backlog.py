@@ -15,6 +15,9 @@ ARRIVALS_PER_DAY = 0.92  # per team, workdays, without sub-tasks
 KEPT = 45 * DAY  # after so long a closed item is left in peace
 LONGEST_BACKLOG = 45
 RELEASE_WEEKS = 6
+EDITS_PER_ITEM = 7.5
+EDITS = ("rank", "priority", "title", "labels", "assignee", "points", "parent")
+EDIT_WEIGHTS = (45, 16, 7, 14, 12, 4, 2)
 
 
 def day(cell: Cell, at: int, _: int, __: int) -> None:
@@ -86,7 +89,7 @@ def arrive(cell: Cell, at: int, team_id: int, _: int) -> None:
         cell.schedule(cell.worktime(author, at, cell.hours(2)), "begin", item_id, work.turn)
     else:
         team.backlog.append(item_id)
-    for _ in range(_poisson(cell, 2.1)):
+    for _ in range(_poisson(cell, EDITS_PER_ITEM)):
         cell.schedule(cell.worktime(author, at, cell.hours(16, 1.2)), "edit", item_id)
     if dice.random() < 0.07 and len(team.backlog) > 3:
         other = cell.work(dice.choice(cell.team(dice.choice(list(cell.state.teams))).backlog or team.backlog))
@@ -127,8 +130,10 @@ def edit(cell: Cell, at: int, item_id: int, _: int) -> None:
     if work is None:
         return
     who, dice, current = cell.member(work.team_id), cell.dice, work.item.current
-    what = dice.choices(("priority", "title", "labels", "assignee", "points", "parent"), (30, 10, 20, 25, 12, 3))[0]
-    if what == "priority":
+    what = dice.choices(EDITS, EDIT_WEIGHTS)[0]
+    if what == "rank":
+        cell.act(at, who, work, rank=f"0|i{dice.randrange(10**6):06d}:")
+    elif what == "priority":
         cell.act(at, who, work, priority=dice.choice(cell.workflow.priorities))
     elif what == "title":
         cell.act(at, who, work, title=f"{current['title']} ({dice.choice(('part 1', 'v2', 'beta', 'again'))})"[:120])
@@ -153,10 +158,10 @@ def groom(cell: Cell, at: int, team_id: int, _: int) -> None:
         drop(cell, at, work, owner)
     if waiting and cell.dice.random() < 0.12:
         drop(cell, at, cell.dice.choice(waiting), owner)
-    _release(cell, at, team_id, team)
+    _release(cell, at, team)
 
 
-def _release(cell: Cell, at: int, team_id: int, team: TeamState) -> None:
+def _release(cell: Cell, at: int, team: TeamState) -> None:
     today = local_day(cell.zone, at)
     current = cell.state.releases.get(team.release)
     if current is not None and today - current.start_date.toordinal() < 7 * RELEASE_WEEKS:

@@ -40,7 +40,7 @@ class Cell:
         self._calendars: dict[int, WorkCalendar] = {}
         self._people = {person.person_id: person for person in plan.people}
         self.answers: list[Answer] = []
-        self.filed: list[tuple[int, bytes, ItemBook | None]] = []  # items nothing can happen to any more
+        self.filed: list[tuple[int, str, bytes, ItemBook | None]] = []  # items nothing can happen to any more
         self.handlers: dict[str, Handler] = {}
 
     # Clock
@@ -126,6 +126,7 @@ class Cell:
             "flagged": None,
             "release": None,
             "labels": team.label,
+            "rank": f"0|i{number:06d}:",
         }
         initial.update(given)
         item_id = self.number("item")
@@ -268,7 +269,7 @@ class Cell:
         if card is not None:
             self.scribe.file_away(item_id)
         if work.is_dirty:
-            self.filed.append((item_id, _item_encoder.encode(work.item), book))
+            self.filed.append((item_id, work.item.key, _item_encoder.encode(work.item), book))
         del self.state.work[item_id]
 
     def is_unseen(self, work: Work) -> bool:

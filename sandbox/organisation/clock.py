@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache
 from zoneinfo import ZoneInfo
 
 SECOND = 1000
@@ -30,12 +30,12 @@ def to_ms(instant: datetime) -> int:
     return delta.days * DAY + delta.seconds * SECOND + delta.microseconds // 1000
 
 
-@lru_cache(maxsize=None)
+@cache
 def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def local_ms(zone: str, ordinal: int, hour: int = 0, minute: int = 0) -> int:
     """The instant of a local wall-clock time on the day with that proleptic ordinal."""
     day = date.fromordinal(ordinal)

@@ -62,19 +62,13 @@ class Card(msgspec.Struct):
 
     def moved(self, at: int, was_stage: str) -> None:
         """Write down an arrival in a stage; what else happens in the same millisecond belongs to it."""
-        stage = self.stage
-        if stage != was_stage:
-            if was_stage == "done":
-                self.done_at = None
-                if stage != "cancelled":
-                    self.reopened.append((at, self.team))
-            elif was_stage == "cancelled":
-                self.cancelled_at = None
-            if stage == "in_progress" and self.started_at is None:
+        if self.stage != was_stage:
+            self._left(at, was_stage)
+            if self.stage == "in_progress" and self.started_at is None:
                 self.started_at = at
-            elif stage == "done":
+            elif self.stage == "done":
                 self.done_at = at
-            elif stage == "cancelled":
+            elif self.stage == "cancelled":
                 self.cancelled_at = at
         if at == self.created_at:
             self.arrived_team = self.team
@@ -84,6 +78,19 @@ class Card(msgspec.Struct):
             self.done_team, self.done_points = self.team, self.points
         if at == self.cancelled_at:
             self.cancelled_team = self.team
+
+    def _left(self, at: int, was_stage: str) -> None:
+        if was_stage == "done":
+            self.done_at = None
+            if self.stage != "cancelled":
+                self.reopened.append((at, self.team))
+        elif was_stage == "cancelled":
+            self.cancelled_at = None
+
+    def reopenings(self, zone: str) -> Iterator[tuple[int, Period]]:
+        """Team and period, each once, however often the item was re-opened in it."""
+        found = {(team or self.filter_team, period) for at, team in self.reopened for period in periods_of(zone, at)}
+        yield from sorted(found, key=lambda pair: (pair[0], pair[1].kind, pair[1].start))
 
     def book(self) -> ItemBook:
         return ItemBook(
@@ -112,22 +119,14 @@ class FlowBook(msgspec.Struct):
             return
         for total in self._touched(card, zone, card.created_at, card.arrived_team):
             total.arrived_items += 1
-        if card.started_at is not None:
-            for total in self._touched(card, zone, card.started_at, card.started_team):
-                total.started_items += 1
-        if card.done_at is not None:
-            for total in self._touched(card, zone, card.done_at, card.done_team):
-                _deliver(total, card, card.done_at)
-        if card.cancelled_at is not None:
-            for total in self._touched(card, zone, card.cancelled_at, card.cancelled_team):
-                total.cancelled_items += 1
-        seen: set[str] = set()
-        for at, team in card.reopened:
-            for period in periods_of(zone, at):
-                key = _key(team or card.filter_team, period)
-                if key not in seen:
-                    seen.add(key)
-                    self._total(team or card.filter_team, period).reopened_items += 1
+        for total in self._touched(card, zone, card.started_at, card.started_team):
+            total.started_items += 1
+        for total in self._touched(card, zone, card.done_at, card.done_team):
+            _deliver(total, card)
+        for total in self._touched(card, zone, card.cancelled_at, card.cancelled_team):
+            total.cancelled_items += 1
+        for team, period in card.reopenings(zone):
+            self._total(team, period).reopened_items += 1
         for period, team in card.wip:
             self._total(team or card.filter_team, period).wip_items += 1
 
@@ -137,8 +136,8 @@ class FlowBook(msgspec.Struct):
             for period in periods_of(zone, now):
                 self._total(card.team or card.filter_team, period).wip_items += 1
 
-    def _touched(self, card: Card, zone: str, at: int, team: int) -> Iterator[PeriodBook]:
-        for period in periods_of(zone, at):
+    def _touched(self, card: Card, zone: str, at: int | None, team: int) -> Iterator[PeriodBook]:
+        for period in () if at is None else periods_of(zone, at):
             yield self._total(team or card.filter_team, period)
 
     def _total(self, team: int, period: Period) -> PeriodBook:
@@ -153,7 +152,8 @@ def _key(team: int, period: Period) -> str:
     return f"{team}:{period.kind}:{period.start}"
 
 
-def _deliver(total: PeriodBook, card: Card, done_at: int) -> None:
+def _deliver(total: PeriodBook, card: Card) -> None:
+    done_at = card.done_at or 0
     total.delivered_items += 1
     total.lead_time_hours.append((done_at - card.created_at) / HOUR)
     if card.started_at is None:
@@ -162,4 +162,4 @@ def _deliver(total: PeriodBook, card: Card, done_at: int) -> None:
         total.cycle_time_hours.append((done_at - card.started_at) / HOUR)
     if card.done_points is not None:
         total.delivered_estimated_items += 1
-    total.delivered_points += card.done_points or 0.0
+        total.delivered_points += card.done_points

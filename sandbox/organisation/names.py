@@ -4,38 +4,46 @@ from __future__ import annotations
 
 from random import Random
 
-FIRST = (
+
+def _listed(text: str, separator: str | None = None) -> list[str]:
+    return text.split(separator)
+
+
+FIRST = _listed(
     "Ada Amir Anna Bruno Carla Chen Dana Elif Emil Fatima Felix Grace Hana Hugo Ines Ivan Jonas Julia Kofi Lara "
     "Leo Lin Maria Marta Max Mei Nadia Noah Olga Omar Paula Pedro Priya Rafael Ravi Rosa Sara Sofia Tariq Tom Uma "
     "Vera Viktor Wei Yara Yusuf Zoe"
-).split()
-LAST = (
+)
+LAST = _listed(
     "Adler Ahmed Bauer Becker Brown Costa Cruz Dubois Eriksen Fischer Garcia Gupta Haas Hansen Ito Jansen Keller "
     "Khan Klein Kowalski Kumar Lang Larsen Lopez Martin Meyer Moreau Nagy Novak Okafor Olsen Patel Pereira Reed "
     "Rossi Santos Schmidt Silva Singh Smith Tanaka Vogel Walker Weber Wolf Young Zhang"
-).split()
-TEAMS = (
+)
+TEAMS = _listed(
     "Falcon Otter Lynx Heron Badger Comet Atlas Orion Cedar Maple Willow Basalt Granite Quartz Ember Tundra Delta "
     "Harbor Meadow Summit Raven Marlin Puma Ibis Condor Beaver Aurora Nebula Juniper Aspen Birch Cobalt Onyx Topaz "
     "Cinder Prairie Lagoon Canyon Ridge Glacier"
-).split()
-PRODUCTS = (
+)
+PRODUCTS = _listed(
     "Checkout Wallet Ledger Catalog Pricing Invoicing Identity Search Loyalty Shipping Returns Billing Onboarding "
     "Reporting Inventory Messaging Consent Mobile Portal Gateway Fraud Scheduler Archive Workflow Insights Quotes "
     "Vouchers Tracking Support Directory"
-).split()
+)
 PORTFOLIOS = ("Commerce", "Payments", "Platform", "Customer Care")
 
-_VERBS = "Add Show Validate Export Import Cache Retry Redesign Migrate Simplify Log Audit Limit Sort Filter".split()
-_THINGS = (
+_VERBS = _listed("Add Show Validate Export Import Cache Retry Redesign Migrate Simplify Log Audit Limit Sort Filter")
+_THINGS = _listed(
     "address form|payment retry|order history|tax table|password reset|address book|discount rules|event feed|"
     "session timeout|PDF receipt|search facets|stock levels|delivery slots|consent banner|audit trail|rate limits|"
-    "currency rounding|CSV upload|e-mail template|status page"
-).split("|")
-_WHERE = "for returning customers|in the mobile app|on the partner portal|at night|for admins|in the new region".split(
-    "|"
+    "currency rounding|CSV upload|e-mail template|status page",
+    "|",
 )
-_FAULTS = "Wrong total|Time-out|Blank page|Duplicate e-mail|Lost update|Broken layout|Error 500|Stale data".split("|")
+_WHERE = _listed(
+    "for returning customers|in the mobile app|on the partner portal|at night|for admins|in the new region", "|"
+)
+_FAULTS = _listed(
+    "Wrong total|Time-out|Blank page|Duplicate e-mail|Lost update|Broken layout|Error 500|Stale data", "|"
+)
 
 
 def pick(words: list[str], number: int) -> str:
@@ -64,6 +72,4 @@ def description(dice: Random, kind: str) -> str:
     who = dice.choice(("customer", "support agent", "administrator", "partner", "analyst"))
     if kind == "bug":
         return f"Seen by a {who}. Steps: open the page, change the {dice.choice(_THINGS)}, save. Expected: it is kept."
-    return (
-        f"As a {who} I want the {dice.choice(_THINGS)} so that I need not ask. Done when it is tested and documented."
-    )
+    return f"As a {who} I want the {dice.choice(_THINGS)} so that I need not ask. Done when tested and documented."

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -39,7 +39,7 @@ class Organisation:
         self.version = msgspec.convert(about["version"], int)
         self._first_until = msgspec.convert(about["first_until"], datetime)
 
-    def __enter__(self) -> Organisation:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,6 +93,12 @@ class Organisation:
             (tool.value, changed_since_version or 0),
         )
         return _decoded(rows, Item)
+
+    def keys(self, tool: Tool) -> Iterator[tuple[int, str]]:
+        """Item id and today's key of every item, deleted ones too."""
+        yield from self._connection.execute(
+            "select item_id, key from items where tool = ? order by item_id", (tool.value,)
+        )
 
     def answers(self, changed_since_version: int | None = None) -> Iterator[Answer]:
         rows = self._connection.execute(

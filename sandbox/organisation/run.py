@@ -14,13 +14,13 @@ from pathlib import Path
 import msgspec
 
 from sandbox.organisation import backlog, kanban, lifecycle, mishaps, scrum, storage, surveys
-from sandbox.organisation.cell import Cell
+from sandbox.organisation.cell import Cell, Handler
 from sandbox.organisation.clock import to_datetime, to_ms
 from sandbox.organisation.flow_book import FlowBook
 from sandbox.organisation.plan import Plan, plan_cell, plan_organisation
 from sandbox.organisation.state import decode_cell, encode
 
-HANDLERS = {
+HANDLERS: dict[str, Handler] = {
     **lifecycle.HANDLERS,
     **backlog.HANDLERS,
     **scrum.HANDLERS,
@@ -38,7 +38,7 @@ class CellResult(msgspec.Struct):
     tool: str
     state: bytes
     parts: list[tuple[str, int, bytes]]
-    items: list[tuple[int, bytes, bytes | None]]
+    items: list[tuple[int, str, bytes, bytes | None]]  # id, key, body, book
     answers: list[tuple[int, bytes]]
     sprints: list[tuple[int, bytes]]
     periods: list[tuple[int, str, bytes]]
@@ -62,11 +62,11 @@ def run_cell(plan: Plan, cell_number: int, state: bytes | None, until: int) -> C
 def _put_away(cell: Cell, now: int) -> CellResult:
     state, scribe = cell.state, cell.state.scribe
     cell.scribe.strike([work.item.item_id for work in state.work.values() if cell.is_unseen(work)])
-    items = [(item_id, body, None if book is None else encode(book)) for item_id, body, book in cell.filed]
+    items = [(item_id, key, body, None if book is None else encode(book)) for item_id, key, body, book in cell.filed]
     for item_id, work in state.work.items():
         if work.is_dirty:
             card = scribe.cards.get(item_id)
-            items.append((item_id, encode(work.item), None if card is None else encode(card.book())))
+            items.append((item_id, work.item.key, encode(work.item), None if card is None else encode(card.book())))
             work.is_dirty = False
         work.is_published = True
     ledgers = [*scribe.finished, *scribe.running.values()]
@@ -176,8 +176,8 @@ def _results(
 
 def _store(connection: sqlite3.Connection, result: CellResult, version: int, *, is_new: bool) -> None:
     tool = result.tool
-    items = [(tool, item_id, version, body) for item_id, body, _ in result.items]
-    books = [(tool, item_id, book) for item_id, _, book in result.items if book is not None]
+    items = [(tool, item_id, key, version, body) for item_id, key, body, _ in result.items]
+    books = [(tool, item_id, book) for item_id, _, _, book in result.items if book is not None]
     if is_new:
         storage.insert(connection, "items", items)
         storage.insert(connection, "book_items", books)

@@ -19,7 +19,8 @@ create table about (key text primary key, value blob not null) without rowid;
 create table cells (cell integer primary key, state blob not null);
 create table parts (tool text not null, kind text not null, id integer not null, body blob not null,
     primary key (tool, kind, id)) without rowid;
-create table items (tool text not null, item_id integer not null, version integer not null, body blob not null);
+create table items (tool text not null, item_id integer not null, key text not null, version integer not null,
+    body blob not null);
 create table answers (answer_id integer primary key, version integer not null, body blob not null);
 create table book_sprints (tool text not null, sprint_id integer not null, body blob not null,
     primary key (tool, sprint_id)) without rowid;
@@ -30,7 +31,7 @@ create table book_surveys (cell integer not null, key text not null, body blob n
     primary key (cell, key)) without rowid;
 """
 _INDEXES = """
-create unique index items_by_id on items (tool, item_id);
+create unique index items_by_id on items (tool, item_id, key);
 create index items_by_version on items (tool, version, item_id);
 create unique index book_items_by_id on book_items (tool, item_id);
 """
