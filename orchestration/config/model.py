@@ -93,7 +93,9 @@ class SurveyFileSection(ConnectionSection):
     scope_column: Text | None = Field(None, description="a column's heading")
     comment_column: Text | None = Field(None, description="a column's heading; read only with include_comments")
     invited: Annotated[int, Field(ge=0)] | None = Field(None, description="how many people were asked")
-    null_values: list[str] = Field(default_factory=lambda: [""], description="a list of texts that mean no answer")
+    null_values: list[str] = Field(
+        default_factory=lambda: ["", "NA"], description="a list of texts that mean no answer"
+    )
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = Field(
         ",", description='one character, e.g. ";" or "\\t"'
     )

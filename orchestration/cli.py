@@ -1,0 +1,146 @@
+"""The command `pmo`. Slow packages are imported by the commands that need them, so that help is instant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="pmo",
+    help="From Jira, Azure DevOps and surveys to KPI marts: extract, judge, model, publish.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+sandbox_app = typer.Typer(
+    help="The stand-ins for Jira, Azure DevOps and survey tools around one simulated organisation.",
+    no_args_is_help=True,
+)
+app.add_typer(sandbox_app, name="sandbox")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings file; default: pmo.toml here, else the built-in sandbox."),
+]
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="ID", help="Extract this connection only; may be repeated.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything again, not just what changed.")] = False,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            help="Build what was known on that day, into published-as-of/DATE; extracts nothing.",
+        ),
+    ] = None,
+) -> None:
+    """Extract what changed, judge it, build the marts, judge them, publish."""
+    from orchestration.commands.run import run_pipeline
+    from orchestration.pipeline.context import RunOptions
+
+    day = as_of.date() if as_of else None
+    options = RunOptions(config=config, only=tuple(only or ()), is_full=full, as_of=day, extract=day is None)
+    raise typer.Exit(run_pipeline(options))
+
+
+@app.command()
+def rebuild(config: ConfigOption = None) -> None:
+    """Build the warehouse and the publication from the raw data alone; asks no source."""
+    from orchestration.commands.run import run_pipeline
+    from orchestration.pipeline.context import RunOptions
+
+    raise typer.Exit(run_pipeline(RunOptions(config=config, extract=False), is_rebuild=True))
+
+
+@app.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Check the settings and every connection: what works, which permission is missing, what a first load costs."""
+    from orchestration.commands.doctor import examine
+
+    raise typer.Exit(examine(config))
+
+
+@app.command()
+def explain(
+    kpi: Annotated[str, typer.Argument(metavar="KPI", help="The KPI's id, e.g. velocity or lead_time_p85.")],
+    team: Annotated[str | None, typer.Option(help="Name of a team.")] = None,
+    project: Annotated[str | None, typer.Option(help="Name or key of a project.")] = None,
+    sprint: Annotated[str | None, typer.Option(help="Name of a sprint.")] = None,
+    period: Annotated[str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; default: the latest.")] = None,
+    policy: Annotated[str, typer.Option(help="Metric policy.")] = "default",
+    items: Annotated[int, typer.Option(min=0, help="How many items to show.")] = 20,
+) -> None:
+    """Show a value, its numerator and denominator, its items, their events and the raw records behind them."""
+    from orchestration.commands.explain import Question, explain_value
+
+    raise typer.Exit(explain_value(Question(kpi, team, project, sprint, period, policy, items)))
+
+
+@app.command()
+def dev(port: Annotated[int, typer.Option(help="Port of the web page.")] = 3000) -> None:
+    """Open the Dagster UI: assets, lineage, checks, runs, schedules."""
+    from orchestration.commands.dev import serve_dagster
+
+    raise typer.Exit(serve_dagster(port))
+
+
+@app.command()
+def docs() -> None:
+    """Write dbt's documentation of every table and column."""
+    from orchestration.commands.dev import write_dbt_docs
+
+    raise typer.Exit(write_dbt_docs())
+
+
+@sandbox_app.command("serve")
+def sandbox_serve(
+    seed: Annotated[int, typer.Option(help="Another seed makes another organisation.")] = 1,
+    items: Annotated[int, typer.Option(min=1, help="Work items in all.")] = 2000,
+    port_base: Annotated[
+        int, typer.Option(min=1, max=65532, help="Jira Cloud; Data Center, Azure DevOps and surveys follow.")
+    ] = 8771,
+    latency_ms: Annotated[float, typer.Option(min=0, help="Wait before every answer.")] = 0,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON list of {match, kind, times, after}.")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Serve the real records of this folder instead.")
+    ] = None,
+    flavour: Annotated[str, typer.Option(help="cloud or dc, with --replay.")] = "cloud",
+    port: Annotated[int | None, typer.Option(help="With --replay; default: the base port.")] = None,
+) -> None:
+    """Serve the stand-ins until Ctrl+C. State lies in $PMO_HOME/sandbox."""
+    from orchestration.commands.sandbox import ServeOptions, serve_forever
+
+    asked = ServeOptions(seed, items, port_base, latency_ms, faults, replay, flavour, port)
+    raise typer.Exit(serve_forever(asked))
+
+
+@sandbox_app.command("advance")
+def sandbox_advance(days: Annotated[int, typer.Option(min=1, help="How many days happen.")] = 7) -> None:
+    """Let time pass in the simulated organisation."""
+    from orchestration.commands.sandbox import advance_clock
+
+    raise typer.Exit(advance_clock(days))
+
+
+def main() -> None:
+    """Run a command; every error is one readable paragraph on standard error, never a traceback."""
+    from orchestration.commands.failing import readable_errors
+
+    with readable_errors():
+        app(prog_name="pmo")
+
+
+if __name__ == "__main__":
+    main()

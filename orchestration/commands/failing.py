@@ -1,0 +1,75 @@
+"""The end of every failed command: one readable paragraph, no traceback, no secret."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import textwrap
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from orchestration.errors import PmoError
+from orchestration.paths import Home
+
+LOG_FILE = "pmo.log"
+
+
+@contextlib.contextmanager
+def readable_errors() -> Iterator[None]:
+    """Turn whatever is raised into a paragraph and exit status 1 (2: interrupted)."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell("Stopped. What was landed stays; the next run goes on from there.")
+        sys.exit(130)
+    except PmoError as error:
+        tell(str(error))
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last one to catch: a person gets a sentence, the log the traceback
+        if type(error).__module__.startswith(("extractors.", "bi.", "sandbox.")):
+            tell(str(error))
+        else:
+            tell(unexpected(error))
+        sys.exit(1)
+
+
+def tell(text: str) -> None:
+    """Print to standard error, each line of `text` as a wrapped paragraph, without secrets."""
+    from extractors.redaction import redact
+
+    for line in redact(text).splitlines():
+        print(textwrap.fill(line, 118, break_long_words=False, break_on_hyphens=False), file=sys.stderr)  # noqa: T201
+
+
+def unexpected(error: BaseException) -> str:
+    """Write the traceback to the log; the paragraph that says so."""
+    from extractors.redaction import redact
+
+    folder = Home.of().logs
+    folder.mkdir(parents=True, exist_ok=True)
+    text = redact("".join(traceback.format_exception(error)))
+    with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
+        log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n{text}\n")
+    said = redact(" ".join(str(error).split()))[:300]
+    return (
+        f"An unexpected {type(error).__name__} stopped the command: {said}. This is a defect of the product; "
+        f"the traceback is at the end of {folder / LOG_FILE}. What was published before stays as it was."
+    )
+
+
+def log_to_file() -> None:
+    """Send what the product logs to $PMO_HOME/logs/pmo.log, without secrets; nothing of it to the terminal."""
+    from extractors.redaction import RedactingFilter
+
+    folder = Home.of().logs
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / LOG_FILE, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.addFilter(RedactingFilter())
+    for name in ("pmo", "extractors", "quality", "bi"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False

@@ -1,0 +1,145 @@
+"""`pmo run` and `pmo rebuild`: the real Dagster job in this process, with progress and a summary."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from extractors.locks import run_lock
+from orchestration.commands.failing import log_to_file, tell
+from orchestration.commands.progress import terminal_reporter
+from orchestration.commands.sandbox import served_sandbox
+from orchestration.commands.summary import print_summary
+from orchestration.config.default import is_sandbox, load
+from orchestration.instance import dagster_home
+from orchestration.paths import Home
+from orchestration.pipeline.context import RunOptions
+from orchestration.pipeline.record import RunRecords
+from orchestration.pipeline.reporting import report_to, reporter
+from orchestration.settings import Settings
+from quality.worker import start_worker, stop_worker
+
+if TYPE_CHECKING:
+    from dagster import ExecuteInProcessResult
+
+
+def run_pipeline(options: RunOptions, *, is_rebuild: bool = False) -> int:
+    """Run everything; the exit status: 0 only if every connection is fresh and the marts are published."""
+    begun = time.monotonic()
+    home = Home.of()
+    settings, key = load(options.config, home, os.environ)
+    _check_only(options, settings)
+    log_to_file()
+    console = Console(file=sys.stdout)  # this one, while dbt's own lines go to the log
+    if key.notice:
+        console.print(key.notice, highlight=False)
+    with run_lock(home.root), terminal_reporter(console) as progress:
+        report_to(progress)
+        if is_rebuild:
+            _forget_build(home)
+        start_worker()
+        try:
+            with _sources(options, home):
+                run_id, is_done, failures = _execute(options, home)
+        finally:
+            stop_worker()
+            progress.close()
+    record = RunRecords(home.root).read(run_id)
+    for failure in failures:
+        tell(failure)
+    if record is not None:
+        print_summary(console, record, settings, home, seconds=time.monotonic() - begun, is_done=is_done)
+    return 0 if is_done else 1
+
+
+def _check_only(options: RunOptions, settings: Settings) -> None:
+    from orchestration.errors import PmoError
+
+    for asked in options.only:
+        if settings.connection(asked) is None:
+            known = ", ".join(connection.id for connection in settings.connections)
+            raise PmoError(f"--only {asked}: {settings.file.name} has no connection of this name. It has: {known}.")
+
+
+def _forget_build(home: Home) -> None:
+    """A rebuild starts from raw alone."""
+    for path in (home.warehouse, home.warehouse.with_name(home.warehouse.name + ".wal")):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(home.dbt_target, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _sources(options: RunOptions, home: Home) -> Iterator[None]:
+    """The sandbox, where the run extracts from it; it comes up while this process imports Dagster."""
+    if not options.extract or not is_sandbox(options.config):
+        yield
+        return
+    reporter().stage("Start the sandbox")
+    with ThreadPoolExecutor(1) as pool:
+        importing = pool.submit(_import_dagster)
+        with served_sandbox(home):
+            importing.result()
+            yield
+
+
+@contextlib.contextmanager
+def _dbt_output(home: Home) -> Iterator[None]:
+    """dagster-dbt prints what dbt says; here it goes to logs/dbt.log, as the terminal shows progress."""
+    with (home.logs / "dbt.log").open("w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
+        yield
+
+
+def _import_dagster() -> None:
+    import dagster_dbt
+
+    _ = dagster_dbt.__version__
+
+
+def _execute(options: RunOptions, home: Home) -> tuple[str, bool, list[str]]:
+    """Run the job; its run id, whether it succeeded, and why not, one paragraph each."""
+    reporter().stage("Load the definitions")
+    os.environ["DAGSTER_HOME"] = str(dagster_home(home))
+    import dagster as dg
+
+    from orchestration.definitions import defs
+    from orchestration.defs.resources import PipelineResource
+
+    job = defs().resolve_job_def("refresh")
+    resource = PipelineResource.of(options)
+    config: dict[str, Any] = {
+        "resources": {"pipeline": {"config": resource.model_dump()}},
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+    with dg.DagsterInstance.get() as instance, _dbt_output(home):
+        result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
+    return result.run_id, result.success, _failures(result, home)
+
+
+def _failures(result: ExecuteInProcessResult, home: Home) -> list[str]:
+    from orchestration.pipeline.dbt_results import failed_nodes
+
+    texts: list[str] = []
+    for event in result.all_events:
+        if not event.is_step_failure or event.step_key is None:
+            continue
+        data = event.step_failure_data
+        if event.step_key == "dbt_build" and (nodes := failed_nodes(home.dbt_target)):
+            texts.append("The marts were not published; the last good publication stays. " + " ".join(nodes))
+        elif data.user_failure_data is not None and data.user_failure_data.description:
+            texts.append(data.user_failure_data.description)
+        elif data.error is not None:
+            cause = data.error.cause or data.error
+            texts.append(f"The step {event.step_key} failed: {_first_lines(cause.message)}")
+    return texts
+
+
+def _first_lines(message: str) -> str:
+    return " ".join(message.split())[:800]

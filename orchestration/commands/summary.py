@@ -1,0 +1,99 @@
+"""The end of a run: what each connection brought, what was checked, what was published where, what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.paths import Home
+from orchestration.pipeline.record import ConnectionResult, RunRecord
+from orchestration.settings import Settings
+
+
+def print_summary(
+    console: Console, record: RunRecord, settings: Settings, home: Home, *, seconds: float, is_done: bool
+) -> None:
+    """Print the closing summary. The last line says how to serve the sandbox again, if the run used it."""
+    if record.connections:
+        console.print(_connections(record))
+    for result in record.connections.values():
+        for text in result.warnings:
+            console.print(f"[yellow]Note[/] {result.connection_id}: {text}", highlight=False)
+    _checks(console, record, home)
+    _publication(console, record)
+    ending = "[bold green]Done[/]" if is_done else "[bold red]Not everything was done[/] (exit status 1)"
+    console.print(f"{ending} in {seconds:.1f} s. `make dev` shows assets, lineage, checks and runs.", highlight=False)
+    if settings.is_sandbox:
+        console.print("Links in the dashboard lead into the sandbox; serve it again with: pmo sandbox serve")
+
+
+def _connections(record: RunRecord) -> Table:
+    table = Table(title="Connections", title_justify="left", title_style="bold", expand=False)
+    for name, justify in [("connection", "left"), ("new rows", "right"), ("records read", "right")]:
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("coverage", justify="right")
+    table.add_column("time", justify="right")
+    table.add_column("state", overflow="fold")
+    for result in record.connections.values():
+        seen = sum(stream.seen for stream in result.streams.values())
+        table.add_row(
+            result.connection_id,
+            f"{result.landed:,}",
+            f"{seen:,}",
+            _coverage(result),
+            f"{result.seconds:.1f} s",
+            _state(result),
+        )
+    return table
+
+
+def _coverage(result: ConnectionResult) -> str:
+    if result.expected is None or result.got is None:
+        return "—"
+    share = f" ({100 * result.got / result.expected:.1f} %)" if result.expected else ""
+    return f"{result.got:,} of {result.expected:,}{share}"
+
+
+def _state(result: ConnectionResult) -> str:
+    if result.held_reason:
+        return f"[red]held[/] {result.held_reason}"
+    if not result.is_asked:
+        return "[dim]not asked (--only)[/]"
+    if result.failures:
+        return "[yellow]fresh in part[/] " + " ".join(result.failures)
+    return "[green]fresh[/]"
+
+
+def _checks(console: Console, record: RunRecord, home: Home) -> None:
+    failed = [check for check in record.checks if not check.passed]
+    passed = len(record.checks) - len(failed)
+    if not record.checks:
+        return
+    docs = home.root / "data_docs" / "index.html"
+    where = f" Data Docs: {docs}" if docs.exists() else ""
+    console.print(f"Checks: {passed:,} passed, {len(failed)} failed.{where}", highlight=False, soft_wrap=True)
+    for check in failed:
+        mark = "[red]blocking[/]" if check.is_blocking else "[yellow]warning[/]"
+        console.print(f"  {mark} {check.asset} {check.name}: {check.detail}", highlight=False)
+
+
+def _publication(console: Console, record: RunRecord) -> None:
+    publication = record.publication
+    if publication is None:
+        console.print("Nothing was published; the last good publication stays.", highlight=False)
+        return
+    folder = Path(publication.folder)
+    as_of = f", data as of {publication.data_as_of:%Y-%m-%d %H:%M} UTC" if publication.data_as_of else ""
+    console.print(
+        f"Published {publication.tables} tables, {publication.rows:,} rows{as_of}:", highlight=False, soft_wrap=True
+    )
+    places = [("DuckDB", folder / "marts.duckdb"), ("Parquet", folder / "parquet"), ("Tableau", folder / "marts.hyper")]
+    for name, place in [*places, ("Dashboard", folder / "dashboard" / "index.html")]:
+        if place.exists():
+            console.print(f"  {name:<10} {place}", highlight=False, soft_wrap=True)
+    if publication.postgres:
+        console.print(f"  {'PostgreSQL':<10} {publication.postgres}", highlight=False, soft_wrap=True)
+    for notice in publication.notices:
+        console.print(f"  Note: {notice}", highlight=False)

@@ -1,0 +1,60 @@
+"""What the assets need to run. The command line gives other values for one run; schedules give theirs."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+from pydantic import Field
+
+from orchestration.dbt_files import dbt_executable
+from orchestration.paths import DBT_PROJECT
+from orchestration.pipeline.context import Pipeline, RunOptions
+
+Context = dg.AssetExecutionContext | dg.OpExecutionContext | dg.AssetCheckExecutionContext
+
+
+class PipelineResource(dg.ConfigurableResource[None]):
+    """The options of a run. Empty text means: not asked for. Secrets never stand here, only in the environment."""
+
+    config_file: str = ""
+    only: list[str] = Field(default_factory=list)
+    full: bool = False
+    as_of: str = ""
+    extract: bool = True
+    transient_retries: int = 2
+
+    def options(self) -> RunOptions:
+        return RunOptions(
+            config=Path(self.config_file) if self.config_file else None,
+            only=tuple(self.only),
+            is_full=self.full,
+            as_of=date.fromisoformat(self.as_of) if self.as_of else None,
+            extract=self.extract,
+            transient_retries=self.transient_retries,
+        )
+
+    def open(self, context: Context) -> Pipeline:
+        """The run's context. A re-execution from a failure goes on with the record of the run that failed."""
+        return Pipeline.open(self.options(), context.run.root_run_id or context.run.run_id)
+
+    @classmethod
+    def of(cls, options: RunOptions) -> PipelineResource:
+        return cls(
+            config_file=str(options.config) if options.config else "",
+            only=list(options.only),
+            full=options.is_full,
+            as_of=options.as_of.isoformat() if options.as_of else "",
+            extract=options.extract,
+            transient_retries=options.transient_retries,
+        )
+
+
+@dg.definitions
+def resources() -> dg.Definitions:
+    dbt = DbtCliResource(
+        project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(dbt_executable())
+    )
+    return dg.Definitions(resources={"pipeline": PipelineResource(), "dbt": dbt})

@@ -1,0 +1,81 @@
+"""Everything that the steps of one run share: settings, places, landing, the run's identity and its record."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from extractors.landing import Landing, Run
+from extractors.redaction import remember
+from orchestration.config.default import SANDBOX_FILE, is_sandbox, load
+from orchestration.errors import PmoError
+from orchestration.paths import Home
+from orchestration.pipeline.record import RunRecord, RunRecords
+from orchestration.settings import Settings
+
+__all__ = ["SANDBOX_FILE", "Pipeline", "RunOptions", "is_sandbox"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What `pmo run` was asked for. `extract` False: rebuild from what lies in raw."""
+
+    config: Path | None = None
+    only: tuple[str, ...] = ()
+    is_full: bool = False
+    as_of: date | None = None
+    extract: bool = True
+    transient_retries: int = 0
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One run's context."""
+
+    options: RunOptions
+    settings: Settings
+    home: Home
+    run: Run
+    salt: str
+
+    @classmethod
+    def open(cls, options: RunOptions, run_id: str) -> Pipeline:
+        """Read the settings and join the run: the first step of a run fixes when it started."""
+        home = Home.of(as_of=options.as_of.isoformat() if options.as_of else None)
+        settings, key = load(options.config, home, os.environ)
+        unknown = [each for each in options.only if settings.connection(each) is None]
+        if unknown:
+            known = ", ".join(connection.id for connection in settings.connections)
+            raise PmoError(f"--only {unknown[0]}: {settings.file} has no connection of this name. It has: {known}.")
+        for secret in [*settings.secrets(), key.key.reveal()]:
+            remember(secret)
+        record = RunRecords(home.root).begin(run_id, datetime.now(UTC))
+        run = Run(run_id=run_id, started_at=record.started_at)
+        return cls(options=options, settings=settings, home=home, run=run, salt=key.salt)
+
+    @cached_property
+    def landing(self) -> Landing:
+        return Landing(self.home.root)
+
+    @property
+    def records(self) -> RunRecords:
+        return RunRecords(self.home.root)
+
+    @property
+    def record(self) -> RunRecord:
+        record = self.records.read(self.run.run_id)
+        if record is None:
+            raise PmoError(f"The record of run {self.run.run_id} is gone from {self.home.root / 'runs'}. Run again.")
+        return record
+
+    @property
+    def as_of_at(self) -> datetime | None:
+        """The end of the day `--as-of`, in the reporting time zone: what was known by then."""
+        if self.options.as_of is None:
+            return None
+        zone = ZoneInfo(self.settings.reporting_time_zone or "UTC")
+        return datetime.combine(self.options.as_of + timedelta(days=1), time(), tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,142 @@
+"""What a run did, kept in `$PMO_HOME/runs/<run id>.json`: its steps may run in different processes."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock
+
+KEPT_RUNS = 200
+
+
+class StreamResult(msgspec.Struct):
+    """Records of one stream: in the source's answers, new rows, of them deletions."""
+
+    seen: int = 0
+    landed: int = 0
+    deleted: int = 0
+
+
+class CheckOutcome(msgspec.Struct):
+    """One quality check of this run. `asset` is the key of what it judges, joined by slashes."""
+
+    name: str
+    asset: str
+    passed: bool
+    is_blocking: bool
+    detail: str = ""
+
+
+class ConnectionResult(msgspec.Struct):
+    """What became of one connection. `held_reason` None: it is at the state of this run."""
+
+    connection_id: str
+    kind: str
+    tool: str
+    is_asked: bool = True  # False: left out by --only
+    held_reason: str | None = None
+    failures: list[str] = []
+    warnings: list[str] = []
+    streams: dict[str, StreamResult] = {}
+    expected: int | None = None
+    got: int | None = None
+    requests: int = 0
+    waited_seconds: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def is_held(self) -> bool:
+        return self.held_reason is not None
+
+    @property
+    def is_good(self) -> bool:
+        return not self.is_held and not self.failures
+
+    @property
+    def landed(self) -> int:
+        return sum(stream.landed for stream in self.streams.values())
+
+
+class PublicationResult(msgspec.Struct):
+    """What was published where."""
+
+    folder: str
+    tables: int
+    rows: int
+    data_as_of: datetime | None
+    postgres: str | None = None
+    notices: list[str] = []
+
+
+class RunRecord(msgspec.Struct):
+    """The whole run."""
+
+    run_id: str
+    started_at: datetime
+    connections: dict[str, ConnectionResult] = {}
+    checks: list[CheckOutcome] = []
+    publication: PublicationResult | None = None
+
+
+class RunRecords:
+    """The folder of records. Every change is one atomic replacement."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / "runs"
+
+    def path(self, run_id: str) -> Path:
+        return self._folder / f"{run_id}.json"
+
+    def read(self, run_id: str) -> RunRecord | None:
+        try:
+            return msgspec.json.decode(self.path(run_id).read_bytes(), type=RunRecord)
+        except FileNotFoundError:
+            return None
+
+    def begin(self, run_id: str, started_at: datetime) -> RunRecord:
+        """The record of `run_id`, made if this is its first step."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._lock():
+            record = self.read(run_id)
+            if record is None:
+                record = RunRecord(run_id, started_at)
+                self._write(record)
+                self._forget_old()
+            return record
+
+    def add(
+        self,
+        run_id: str,
+        connections: list[ConnectionResult] | None = None,
+        checks: list[CheckOutcome] | None = None,
+        publication: PublicationResult | None = None,
+    ) -> RunRecord:
+        """Add what a step did; a repeated step replaces what it said before."""
+        with self._lock():
+            record = self.read(run_id)
+            if record is None:
+                raise FileNotFoundError(self.path(run_id))
+            for result in connections or []:
+                record.connections[result.connection_id] = result
+            if checks:
+                told = {(check.asset, check.name) for check in checks}
+                record.checks = [each for each in record.checks if (each.asset, each.name) not in told] + checks
+            record.publication = publication or record.publication
+            self._write(record)
+            return record
+
+    def _write(self, record: RunRecord) -> None:
+        part = self.path(record.run_id).with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(msgspec.json.encode(record))
+        part.replace(self.path(record.run_id))
+
+    def _lock(self) -> FileLock:
+        return FileLock(self._folder / ".lock")
+
+    def _forget_old(self) -> None:
+        files = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for file in files[:-KEPT_RUNS]:
+            file.unlink(missing_ok=True)
