@@ -1,22 +1,37 @@
 {#- Small pieces of arithmetic that the sprint models share. Engine differences live here, behind dispatch. -#}
-
 {#- The smallest instant after `instant`. "State before a cut" then includes the changes of the instant itself. -#}
-{%- macro just_after(instant) -%}{{ return(adapter.dispatch("just_after", "agile_pmo")(instant)) }}{%- endmacro -%}
-{%- macro default__just_after(instant) -%}({{ instant }} + interval 1 microsecond){%- endmacro -%}
+{%- macro just_after(instant) -%}
+    {{ return(adapter.dispatch("just_after", "agile_pmo")(instant)) }}
+{%- endmacro -%}
+{%- macro default__just_after(instant) -%}
+    ({{ instant }} + interval 1 microsecond)
+{%- endmacro -%}
 
 {#- The largest instant before `instant`: the last one that a cut lets in. -#}
-{%- macro just_before(instant) -%}{{ return(adapter.dispatch("just_before", "agile_pmo")(instant)) }}{%- endmacro -%}
-{%- macro default__just_before(instant) -%}({{ instant }} - interval 1 microsecond){%- endmacro -%}
+{%- macro just_before(instant) -%}
+    {{ return(adapter.dispatch("just_before", "agile_pmo")(instant)) }}
+{%- endmacro -%}
+{%- macro default__just_before(instant) -%}
+    ({{ instant }} - interval 1 microsecond)
+{%- endmacro -%}
 
 {#- `instant` plus a number of hours, which may be a fraction. -#}
-{%- macro add_hours(instant, hours) -%}{{ return(adapter.dispatch("add_hours", "agile_pmo")(instant, hours)) }}{%- endmacro -%}
+{%- macro add_hours(instant, hours) -%}
+    {{ return(adapter.dispatch("add_hours", "agile_pmo")(instant, hours)) }}
+{%- endmacro -%}
 {%- macro default__add_hours(instant, hours) -%}
     ({{ instant }} + to_microseconds(cast(round({{ hours }} * 3600000000) as bigint)))
 {%- endmacro -%}
 
 {#- The value of `expression` in the row with the greatest `sort_key` among those where `condition` holds; NULLs count. -#}
 {%- macro latest_value(expression, sort_key, condition) -%}
-    {{ return(adapter.dispatch("latest_value", "agile_pmo")(expression, sort_key, condition)) }}
+    {{
+        return(
+            adapter.dispatch("latest_value", "agile_pmo")(
+                expression, sort_key, condition
+            )
+        )
+    }}
 {%- endmacro -%}
 {%- macro default__latest_value(expression, sort_key, condition) -%}
     arg_max_null({{ expression }}, {{ sort_key }}) filter (where {{ condition }})

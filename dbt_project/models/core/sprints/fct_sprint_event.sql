@@ -9,12 +9,14 @@ with
             sprint_key,
             item_key,
             policy_id,
-            state_number * 4 as event_number,
+            event_number * 4 as event_number,
             cast(null as timestamp) as event_at,
             'start' as event_type,
             cast(is_open_work or is_done_in_grace as integer) as delta_items,
             case when is_open_work or is_done_in_grace then coalesce(points, 0) else 0 end as delta_points,
-            case when is_done_in_grace then coalesce(remaining_hours, 0) else open_hours end as delta_hours,
+            case
+                when work_state = 'open' or is_done_in_grace then coalesce(remaining_hours, 0) else 0
+            end as delta_hours,
             0 as completed_delta_items,
             0.0 as completed_delta_points,
             is_counted,
@@ -28,12 +30,12 @@ with
             sprint_key,
             item_key,
             policy_id,
-            state_number * 4 + 1 as event_number,
+            event_number * 4 + 1 as event_number,
             done_entered_at as event_at,
             'completed' as event_type,
             -1 as delta_items,
-            -coalesce(points, 0) as delta_points,
-            -coalesce(remaining_hours, 0) as delta_hours,
+            - coalesce(points, 0) as delta_points,
+            - coalesce(remaining_hours, 0) as delta_hours,
             1 as completed_delta_items,
             coalesce(points, 0) as completed_delta_points,
             true as is_counted,
@@ -47,15 +49,13 @@ with
             sprint_key,
             item_key,
             policy_id,
-            state_number * 4 + 1 as event_number,
+            event_number * 4 + 1 as event_number,
             event_at,
             'estimate_changed' as event_type,
             0 as delta_items,
+            case when was_open_work then coalesce(points, 0) - coalesce(previous_points, 0) else 0 end as delta_points,
             case
-                when was_open_work then coalesce(points, 0) - coalesce(previous_points, 0) else 0
-            end as delta_points,
-            case
-                when was_in_sprint and coalesce(previous_stage not in ('done', 'cancelled'), false)
+                when was_in_sprint and previous_work_state = 'open'
                 then coalesce(remaining_hours, 0) - coalesce(previous_remaining_hours, 0)
                 else 0
             end as delta_hours,
@@ -71,10 +71,7 @@ with
             not is_start
             and was_in_sprint
             and not is_deletion
-            and (
-                points is distinct from previous_points
-                or remaining_hours is distinct from previous_remaining_hours
-            )
+            and (points is distinct from previous_points or remaining_hours is distinct from previous_remaining_hours)
     ),
     -- What the rest of the history did, with the estimate that holds after it.
     moved as (
@@ -82,7 +79,7 @@ with
             sprint_key,
             item_key,
             policy_id,
-            state_number * 4 + 2 as event_number,
+            event_number * 4 + 2 as event_number,
             event_at,
             case
                 when was_in_sprint and not is_in_sprint
@@ -93,28 +90,27 @@ with
                 then 'added'
                 when is_counted and not was_counted
                 then 'added'
-                when is_open_work and not was_open_work and not was_completed_work and previous_stage = 'done'
+                when is_open_work and not was_open_work and not was_completed_work and previous_work_state = 'done'
                 then 'added'
                 when is_open_work and not was_in_scope
                 then 'added'
-                when stage = 'done' and previous_stage <> 'done'
+                when work_state = previous_work_state
+                then null
+                when work_state = 'done'
                 then 'completed'
-                when stage = 'cancelled' and previous_stage <> 'cancelled'
+                when work_state = 'cancelled'
                 then 'cancelled'
-                when stage not in ('done', 'cancelled') and previous_stage in ('done', 'cancelled')
-                then 'reopened'
+                else 'reopened'
             end as event_type,
             cast(is_open_work as integer) - cast(was_open_work as integer) as delta_items,
-            case when is_open_work = was_open_work then 0 when is_open_work then 1 else -1 end
-            * coalesce(points, 0) as delta_points,
-            open_hours
-            - case
-                when was_in_sprint and coalesce(previous_stage not in ('done', 'cancelled'), false)
-                then coalesce(remaining_hours, 0)
-                else 0
-            end as delta_hours,
+            (cast(is_open_work as integer) - cast(was_open_work as integer)) * coalesce(points, 0) as delta_points,
+            (
+                cast(is_in_sprint and work_state = 'open' as integer)
+                - cast(was_in_sprint and coalesce(previous_work_state = 'open', false) as integer)
+            )
+            * coalesce(remaining_hours, 0) as delta_hours,
             cast(is_completed_work as integer) - cast(was_completed_work as integer) as completed_delta_items,
-            case when is_completed_work = was_completed_work then 0 when is_completed_work then 1 else -1 end
+            (cast(is_completed_work as integer) - cast(was_completed_work as integer))
             * coalesce(points, 0) as completed_delta_points,
             is_counted or was_counted as is_counted,
             person_key,
@@ -127,7 +123,7 @@ with
             sprint_key,
             item_key,
             policy_id,
-            state_number * 4 + 3 as event_number,
+            event_number * 4 + 3 as event_number,
             cast(null as timestamp) as event_at,
             'closed' as event_type,
             0 as delta_items,
@@ -184,8 +180,7 @@ with
         inner join bounds on events.sprint_key = bounds.sprint_key and events.policy_id = bounds.policy_id
         where
             -- Sub-tasks that the policy leaves out are here for their hours alone.
-            (events.is_counted or events.delta_hours <> 0)
-            and (events.event_type <> 'closed' or bounds.is_closed)
+            (events.is_counted or events.delta_hours <> 0) and (events.event_type <> 'closed' or bounds.is_closed)
     )
 select *
 from final

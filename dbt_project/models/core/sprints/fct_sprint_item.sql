@@ -9,15 +9,15 @@ with
             policy_id,
             item_key,
             bool_or(is_start and (is_open_work or is_done_in_grace)) as is_committed,
-            bool_or(is_start and stage = 'done' and not is_done_in_grace and not is_deletion) as was_done_at_start,
+            bool_or(is_start and work_state = 'done' and not is_done_in_grace and not is_deletion) as was_done_at_start,
             max(case when is_start then points end) as points_at_start,
             max(case when is_in_scope and not was_in_scope then event_at end) as entered_scope_at,
             max(case when is_in_scope and not was_in_scope then points end) as points_at_entry,
             max(case when was_counted and not is_counted then event_at end) as left_at,
-            {{ latest_value("points", "state_number", "was_counted and not is_counted") }} as points_at_leaving,
+            {{ latest_value("points", "event_number", "was_counted and not is_counted") }} as points_at_leaving,
             bool_or(is_last and is_in_scope) as is_in_scope,
             bool_or(is_last and is_counted) as is_counted_at_close,
-            max(case when is_last then stage end) as stage_at_close,
+            max(case when is_last then work_state end) as work_state_at_close,
             bool_or(is_last and is_open_work) as is_open_work_at_close,
             bool_or(is_last and is_completed_work) as is_completed_work_at_close,
             max(case when is_last then done_entered_at end) as last_done_at,
@@ -32,17 +32,16 @@ with
             is_in_scope and not is_committed as is_added,
             is_in_scope
             and (
-                not is_counted_at_close
-                or (stage_at_close = 'done' and not is_completed_work_at_close)
+                not is_counted_at_close or (work_state_at_close = 'done' and not is_completed_work_at_close)
             ) as is_removed,
             case
                 when is_in_scope and is_open_work_at_close
                 then 'not_completed'
                 when is_in_scope and is_completed_work_at_close
                 then 'completed'
-                when is_in_scope and is_counted_at_close and stage_at_close = 'cancelled'
+                when is_in_scope and is_counted_at_close and work_state_at_close = 'cancelled'
                 then 'cancelled'
-                when is_counted_at_close and stage_at_close = 'done'
+                when is_counted_at_close and work_state_at_close = 'done'
                 then 'completed_elsewhere'
                 when is_in_scope
                 then 'removed'
@@ -72,7 +71,9 @@ with
             case when measured.is_committed then measured.points_at_start end as points_at_start,
             case when measured.is_added then measured.points_at_entry end as points_at_add,
             case when measured.is_removed then measured.points_at_leaving end as points_at_remove,
-            case when measured.is_in_scope and not measured.is_removed then measured.points_at_end end as points_at_close,
+            case
+                when measured.is_in_scope and not measured.is_removed then measured.points_at_end
+            end as points_at_close,
             case
                 when measured.is_in_scope
                 then coalesce(measured.points_at_exit, 0) - coalesce(measured.points_at_entering, 0)

@@ -11,7 +11,8 @@ with
         select
             sprints.*,
             policies.policy_id,
-            policies.completion_cutoff = 'planned_end' and sprints.planned_end_at > sprints.started_at as ends_as_planned,
+            policies.completion_cutoff = 'planned_end'
+            and sprints.planned_end_at > sprints.started_at as ends_as_planned,
             policies.commitment_grace_hours,
             policies.estimate_as_of = 'current' as uses_current_estimate,
             policies.sprint_subtasks = 'include' as includes_subtasks,

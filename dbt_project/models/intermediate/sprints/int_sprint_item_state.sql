@@ -1,101 +1,138 @@
--- One row per sprint, policy, item and state of the item from the sprint's start to its close, judged by the
--- policy: is it open work of the sprint, completed work, or neither. fct_sprint_event takes the differences from
--- row to row, fct_sprint_item the first and the last row.
+-- One row per sprint, policy, item that was ever in the sprint and change of the item from the sprint's start to
+-- its close (the state at the start first), judged by the policy: is the item open work of the sprint, completed
+-- work, or neither, before and after the change. fct_sprint_event takes the differences, fct_sprint_item the sums.
 with
     item_events as (select * from {{ ref("int_item_event") }}),
-    bounds as (select * from {{ ref("int_sprint_bounds") }}),
     items as (select * from {{ ref("int_item") }}),
+    bounds as (select * from {{ ref("int_sprint_bounds") }}),
 
-    within_policy as (
+    memberships as (
+        select distinct item_key, unnest(sprint_keys) as sprint_key from item_events where len(sprint_keys) > 0
+    ),
+    candidates as (
         select
-            item_events.* exclude (points),
-            bounds.policy_id,
-            bounds.commitment_cut_at,
-            case when bounds.uses_current_estimate then items.points else item_events.points end as points,
-            item_events.event_at < bounds.commitment_cut_at as is_start,
-            item_events.ended_at is null or item_events.ended_at >= bounds.close_cut_at as is_last,
-            item_events.is_in_sprint and (bounds.includes_subtasks or not item_events.is_subtask) as is_counted,
-            item_events.was_in_sprint and (bounds.includes_subtasks or not item_events.was_subtask) as was_counted,
+            memberships.item_key,
+            bounds.*,
+            case when bounds.uses_current_estimate then items.points end as current_points
+        from memberships
+        inner join bounds on memberships.sprint_key = bounds.sprint_key
+        inner join items on memberships.item_key = items.item_key
+    ),
+    -- The state at the start is the one that ends after it; whatever ended before is of no interest.
+    within_sprint as (
+        select
+            candidates.sprint_key,
+            candidates.policy_id,
+            item_events.item_key,
+            item_events.event_number,
+            item_events.event_at,
+            item_events.event_at < candidates.commitment_cut_at as is_start,
+            item_events.ended_at is null or item_events.ended_at >= candidates.close_cut_at as is_last,
+            item_events.is_deletion,
+            candidates.includes_subtasks or not item_events.is_subtask as counts_type,
+            candidates.includes_subtasks or not item_events.was_subtask as counted_type,
+            list_contains(item_events.sprint_keys, candidates.sprint_key) as is_in_sprint,
+            event_at >= candidates.commitment_cut_at
+            and list_contains(item_events.previous_sprint_keys, candidates.sprint_key) as was_in_sprint,
+            item_events.work_state,
+            item_events.previous_work_state,
+            case
+                when candidates.uses_current_estimate then candidates.current_points else item_events.points
+            end as points,
+            case
+                when candidates.uses_current_estimate then candidates.current_points else item_events.previous_points
+            end as previous_points,
+            item_events.remaining_hours,
+            item_events.previous_remaining_hours,
+            item_events.done_entry.entered_at as done_entered_at,
+            -- Last entered done while in the sprint, before and after the entry, and since its start.
             coalesce(
-                item_events.is_done_entry_in_sprint
-                and (bounds.includes_subtasks or not item_events.is_done_entry_of_subtask),
+                item_events.done_entry.entered_at >= candidates.start_cut_at
+                and list_contains(item_events.done_entry.sprint_keys, candidates.sprint_key)
+                and (candidates.includes_subtasks or not item_events.done_entry.is_of_subtask),
                 false
             ) as is_done_in_sprint,
-            item_events.stage not in ('done', 'cancelled') as is_open
-        from item_events
-        inner join bounds on item_events.sprint_key = bounds.sprint_key
-        inner join items on item_events.item_key = items.item_key
+            item_events.done_entry.entered_at < candidates.commitment_cut_at as is_done_before_commitment,
+            item_events.done_entry.is_from_open as is_done_from_open,
+            item_events.person_key,
+            item_events.raw_record_key
+        from candidates
+        inner join item_events on candidates.item_key = item_events.item_key
         where
-            item_events.event_at < bounds.close_cut_at
-            and (item_events.ended_at is null or item_events.ended_at >= bounds.commitment_cut_at)
+            item_events.event_at < candidates.close_cut_at
+            and (item_events.ended_at is null or item_events.ended_at >= candidates.commitment_cut_at)
     ),
     -- Open work that was done in the sprint within the grace, and still is at the end of the grace, is committed too.
-    with_grace as (
+    counted as (
         select
             *,
-            is_start and is_counted and stage = 'done' and is_done_in_sprint and is_done_entry_from_open
-            as is_done_in_grace
-        from within_policy
+            is_in_sprint and counts_type as is_counted,
+            was_in_sprint and counted_type as was_counted,
+            is_in_sprint and counts_type and work_state = 'open' as is_open_work,
+            was_in_sprint and counted_type and previous_work_state = 'open' as was_open_work,
+            is_start
+            and is_in_sprint
+            and counts_type
+            and work_state = 'done'
+            and is_done_in_sprint
+            and is_done_from_open as is_done_in_grace
+        from within_sprint
     ),
     with_scope as (
         select
             *,
-            bool_or((is_counted and is_open) or is_done_in_grace) over so_far as is_in_scope,
-            bool_or(is_done_in_grace) over so_far as is_grace_item
-        from with_grace
-        window so_far as (
-            partition by policy_id, sprint_key, item_key
-            order by state_number
-            rows between unbounded preceding and current row
-        )
-    ),
-    judged as (
-        select
-            *,
-            is_counted and is_open as is_open_work,
-            is_counted
-            and stage = 'done'
-            and is_in_scope
-            and is_done_in_sprint
-            and (done_entered_at >= commitment_cut_at or is_grace_item) as is_completed_work,
-            case when is_in_sprint and is_open then coalesce(remaining_hours, 0) else 0 end as open_hours
-        from with_scope
+            coalesce(
+                bool_or(is_open_work or is_done_in_grace) over (
+                    item_history rows between unbounded preceding and 1 preceding
+                ),
+                false
+            ) as was_in_scope,
+            first_value(is_done_in_grace) over (
+                item_history rows between unbounded preceding and current row
+            ) as is_grace_item
+        from counted
+        window item_history as (partition by policy_id, sprint_key, item_key order by event_number)
     ),
     final as (
         select
             sprint_key,
             policy_id,
             item_key,
-            state_number,
+            event_number,
             event_at,
             is_start,
             is_last,
             is_deletion,
             is_in_sprint,
+            was_in_sprint,
             is_counted,
-            -- Before the first row lies nothing that counts.
-            not is_start and was_counted as was_counted,
-            not is_start and was_in_sprint as was_in_sprint,
-            stage,
-            previous_stage,
-            is_in_scope,
-            coalesce(lag(is_in_scope) over item_history, false) as was_in_scope,
+            was_counted,
+            work_state,
+            previous_work_state,
+            was_in_scope or is_open_work or is_done_in_grace as is_in_scope,
+            was_in_scope,
             is_open_work,
-            coalesce(lag(is_open_work) over item_history, false) as was_open_work,
-            is_completed_work,
-            coalesce(lag(is_completed_work) over item_history, false) as was_completed_work,
+            was_open_work,
+            is_counted
+            and work_state = 'done'
+            and (was_in_scope or is_done_in_grace)
+            and is_done_in_sprint
+            and (not is_done_before_commitment or is_grace_item) as is_completed_work,
+            -- While an item stays done, its last entry into done is the same one.
+            was_counted
+            and previous_work_state = 'done'
+            and was_in_scope
+            and is_done_in_sprint
+            and (not is_done_before_commitment or is_grace_item) as was_completed_work,
             is_done_in_grace,
             done_entered_at,
             points,
-            lag(points) over item_history as previous_points,
+            previous_points,
             remaining_hours,
-            lag(remaining_hours) over item_history as previous_remaining_hours,
-            open_hours,
-            coalesce(lag(open_hours) over item_history, 0) as previous_open_hours,
+            previous_remaining_hours,
             person_key,
             raw_record_key
-        from judged
-        window item_history as (partition by policy_id, sprint_key, item_key order by state_number)
+        from with_scope
     )
 select *
 from final

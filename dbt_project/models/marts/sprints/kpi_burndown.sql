@@ -20,7 +20,10 @@ with
         from bounds
     ),
     spine as (
-        select sprint_key, policy_id, cast(unnest(generate_series(first_date, last_date, interval 1 day)) as date) as day_date
+        select
+            sprint_key,
+            policy_id,
+            cast(unnest(generate_series(first_date, last_date, interval 1 day)) as date) as day_date
         from sprint_spans
     ),
     days as (
@@ -47,9 +50,7 @@ with
             ) as removed_points
         from events
         inner join
-            sprint_spans
-            on events.sprint_key = sprint_spans.sprint_key
-            and events.policy_id = sprint_spans.policy_id
+            sprint_spans on events.sprint_key = sprint_spans.sprint_key and events.policy_id = sprint_spans.policy_id
         where events.event_type <> 'closed'
         group by all
     ),
@@ -73,11 +74,12 @@ with
             on spine.sprint_key = days.sprint_key
             and spine.policy_id = days.policy_id
             and spine.day_date = days.day_date
-        window so_far as (
-            partition by spine.sprint_key, spine.policy_id
-            order by spine.day_date
-            rows between unbounded preceding and current row
-        )
+        window
+            so_far as (
+                partition by spine.sprint_key, spine.policy_id
+                order by spine.day_date
+                rows between unbounded preceding and current row
+            )
     ),
     -- Days of the plan, from the start day to the planned end's day.
     planned_days as (
@@ -98,9 +100,10 @@ with
             sum(cast(is_working_day as integer)) over (partition by sprint_key, policy_id) as working_days,
             count(*) over (partition by sprint_key, policy_id) as days
         from planned_days
-        window so_far as (
-            partition by sprint_key, policy_id order by day_date rows between unbounded preceding and current row
-        )
+        window
+            so_far as (
+                partition by sprint_key, policy_id order by day_date rows between unbounded preceding and current row
+            )
     ),
     final as (
         select
@@ -131,9 +134,7 @@ with
             end as ideal_points
         from running
         inner join
-            sprint_spans
-            on running.sprint_key = sprint_spans.sprint_key
-            and running.policy_id = sprint_spans.policy_id
+            sprint_spans on running.sprint_key = sprint_spans.sprint_key and running.policy_id = sprint_spans.policy_id
         inner join velocity on running.sprint_key = velocity.sprint_key and running.policy_id = velocity.policy_id
         left join
             plan

@@ -76,10 +76,7 @@ with
                 "changed_points",
             ] -%}
                 case
-                    when sums.sprint_key is not null
-                    then sums.{{ measure }}
-                    when sprint_policies.is_measurable
-                    then 0
+                    when sums.sprint_key is not null then sums.{{ measure }} when sprint_policies.is_measurable then 0
                 end as {{ measure }},
             {% endfor %}
             case
@@ -94,19 +91,14 @@ with
                     )
             end as closed_number
         from sprint_policies
-        left join
-            sums
-            on sprint_policies.sprint_key = sums.sprint_key
-            and sprint_policies.policy_id = sums.policy_id
+        left join sums on sprint_policies.sprint_key = sums.sprint_key and sprint_policies.policy_id = sums.policy_id
     ),
     numbered as (
         select
             *,
             -- An active sprint looks back on all closed ones of its team.
             coalesce(
-                closed_number,
-                1 + max(closed_number) over (partition by policy_id, coalesce(team_key, sprint_key)),
-                1
+                closed_number, 1 + max(closed_number) over (partition by policy_id, coalesce(team_key, sprint_key)), 1
             ) as position
         from measures
     ),
@@ -168,6 +160,7 @@ with
             cast(estimate_change_points as double) as estimate_change_points,
             cast(completed_committed_items as bigint) as completed_committed_items,
             cast(completed_committed_points as double) as completed_committed_points,
+            cast(changed_points as double) as changed_points,
             completed_committed_points / nullif(committed_points, 0) as say_do_ratio,
             completed_committed_items / nullif(committed_items, 0) as say_do_items_ratio,
             changed_points / nullif(committed_points, 0) as scope_change_ratio,
