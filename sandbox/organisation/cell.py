@@ -171,22 +171,24 @@ class Cell:
         role = new.pop("role", None)
         if role is not None:
             new["status"] = str(self.workflow.statuses[role])
-            work.status = role
         current = work.item.current
         changes = [Change(name, current[name], value) for name, value in new.items() if current[name] != value]
         if not changes:
+            work.status = role or work.status  # two roles may share a status
             return
         if len(changes) > 1 and role is not None and self.dice.random() < 0.03 and "project" not in new:
             cut = self.dice.randrange(1, len(changes))
-            self._write(at, author, work, changes[:cut])
+            self._write(at, author, work, changes[:cut], role)
             changes = changes[cut:]
-        self._write(at, author, work, changes)
+        self._write(at, author, work, changes, role)
 
-    def _write(self, at: int, author: int, work: Work, changes: list[Change]) -> None:
+    def _write(self, at: int, author: int, work: Work, changes: list[Change], role: str | None) -> None:
         item = work.item
         for change in changes:
             item.current[change.attribute] = change.new
-            if change.attribute == "points":
+            if change.attribute == "status":
+                work.status = role or work.status
+            elif change.attribute == "points":
                 work.points = None if change.new is None else float(change.new)
             elif change.attribute == "sprint":
                 work.sprints = [] if change.new is None else [int(part) for part in change.new.split(",")]

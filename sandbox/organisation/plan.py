@@ -21,7 +21,9 @@ PEOPLE_ZONES = {
 }
 TEAMS_PER_CELL = 4
 MEMBERS = 6
-ITEMS_PER_TEAM_DAY = 1.2  # measured; sub-tasks and epics are items too
+ITEMS_PER_TEAM_DAY = 1.18  # measured; sub-tasks and epics are items too
+QUIET_PACE = 0.15  # of one team at each site
+_IDLE = 3 * (1 - QUIET_PACE)  # teams less than there are
 SHORTEST_DAYS = 70
 USUAL_DAYS = 135
 USUAL_ITEMS = 2000
@@ -55,16 +57,14 @@ class Plan(msgspec.Struct):
 
 def plan_organisation(seed: int, items: int, until: datetime) -> Plan:
     """More items mean more teams and a longer history; the number of cells is the same for each tool."""
-    days = int(USUAL_DAYS * (items / USUAL_ITEMS) ** 0.3)
-    days = max(SHORTEST_DAYS, days)
-    per_cell_day = TEAMS_PER_CELL * ITEMS_PER_TEAM_DAY
-    cells = max(3, round(items / (per_cell_day * days) / 3) * 3)
-    pace = items / (cells * days * per_cell_day)
+    days = max(SHORTEST_DAYS, int(USUAL_DAYS * (items / USUAL_ITEMS) ** 0.3))
+    cells = max(3, round((items / (ITEMS_PER_TEAM_DAY * days) + _IDLE) / TEAMS_PER_CELL / 3) * 3)
+    pace = items / (ITEMS_PER_TEAM_DAY * days * (cells * TEAMS_PER_CELL - _IDLE))
     return Plan(seed, items, days, cells, until.date().toordinal() - days, pace)
 
 
 def plan_cell(plan: Plan, cell: int) -> CellPlan:
-    """Everything that is fixed about a cell. The first cell of all has one team that hardly gets any items."""
+    """Everything that is fixed about a cell. A site's first cell has one team that hardly gets any items."""
     tool = TOOLS[cell % 3]
     rank, site_cells = cell // 3, plan.cells // 3
     dice = Random(f"{plan.seed}/{cell}/people")
@@ -78,7 +78,7 @@ def plan_cell(plan: Plan, cell: int) -> CellPlan:
         teams.append(_team(tool, zone, cell, rank, number, project, [member.person_id for member in members]))
     paces = [round(dice.uniform(0.8, 1.2), 2) for _ in teams]
     if rank == 0:
-        paces[2] = 0.15
+        paces[2] = QUIET_PACE
     return CellPlan(
         cell, plan.cells, rank, site_cells, plan.seed, tool, plan.started_on, plan.pace, people, projects, teams, paces
     )

@@ -188,7 +188,9 @@ def _opened(cell: Cell, at: int, team_id: int, team: TeamState, sprint: Sprint) 
 
 
 def rename_sprint(cell: Cell, at: int, _: int, sprint_id: int) -> None:
-    sprint = cell.state.sprints[sprint_id]
+    sprint = cell.state.sprints.get(sprint_id)
+    if sprint is None or sprint.closed_at is not None:
+        return
     sprint.former_names.append((to_datetime(at), sprint.name))
     sprint.name = f"{sprint.name} - {cell.dice.choice(THEMES)}"
 
