@@ -32,10 +32,15 @@ _FLUSH_BYTES = 32 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the pipeline; `started_at` is an aware UTC instant and becomes the watermark."""
+    """One run of the pipeline; `started_at` is an aware UTC instant and becomes the watermark.
+
+    `is_full` reads everything again from the beginning; `is_census` only compares which records there are.
+    """
 
     run_id: str
     started_at: datetime
+    is_full: bool = False
+    is_census: bool = False
 
 
 class Landing:
@@ -123,6 +128,10 @@ class Batch:
         self._buffers: dict[str, list[pa.Table]] = {}
         self._hashes: dict[str, dict[str, str]] = {}
         self._written: dict[str, tuple[int, list[str]]] = {}
+
+    @property
+    def has_rows(self) -> bool:
+        return bool(self._buffers or self._written)
 
     def append(self, stream: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
         """Add the rows that are new or changed; how many were.

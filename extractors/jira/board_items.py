@@ -1,0 +1,95 @@
+"""Which issues a board's filter holds today. A saved filter has no history, so this is a current state.
+
+Read whole at the first time, when the filter's JQL has changed and with every census; in between only
+the issues that changed are asked about: they may have come into the filter or have left it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from extractors.errors import AccessDenied, BadRequest, NotFound
+from extractors.jira.client import THREADS
+from extractors.jira.metadata import Board
+from extractors.jira.walks import Walks
+from extractors.rows import digest
+from extractors.writing import Writer, in_parallel
+
+STREAM = "jira/board_items"
+
+
+def filter_hash(board: Board, project_ids: Sequence[str]) -> str:
+    """Changes with the filter and with the projects that are looked at."""
+    return digest((board.jql or "").encode(), ",".join(sorted(project_ids)).encode())
+
+
+class BoardItems:
+    """Lands board_items of one run and says which filters they were read with."""
+
+    def __init__(self, walks: Walks, writer: Writer, project_ids: Sequence[str]) -> None:
+        self._walks = walks
+        self._writer = writer
+        self._projects = project_ids
+
+    def land(
+        self,
+        boards: Sequence[Board],
+        filters: Mapping[str, str],
+        *,
+        changed: Collection[int],
+        since: datetime | None,
+        is_census: bool,
+    ) -> dict[str, str]:
+        """Bring all boards up to date; board id → hash of the filter, for the cursor.
+
+        `filters` are the hashes of the last run, `changed` the issues that this run saw change after `since`.
+        """
+        known = self._known()
+        hashes: dict[str, str] = {}
+        rows: list[dict[str, Any]] = []
+        gone: list[str] = [
+            f"{board_id}:{issue}" for board_id in set(known) - {b.board_id for b in boards} for issue in known[board_id]
+        ]
+        readable = [board for board in boards if board.jql is not None and board.filter_id is not None]
+
+        def ask(board: Board) -> tuple[bool, set[int] | None]:
+            is_whole = is_census or since is None or filters.get(board.board_id) != filter_hash(board, self._projects)
+            if not is_whole and not changed:
+                return False, set()
+            condition = "" if is_whole or since is None else self._walks.since(since)
+            return is_whole, self._held(board, condition)
+
+        for board, (is_whole, held) in in_parallel(ask, readable, THREADS):
+            if held is None:
+                continue
+            hashes[board.board_id] = filter_hash(board, self._projects)
+            before = known.get(board.board_id, set())
+            left = (before if is_whole else before & set(changed)) - held
+            rows += [_row(board.board_id, issue) for issue in sorted(held - before)]
+            gone += [f"{board.board_id}:{issue}" for issue in left]
+        self._writer.append(STREAM, rows)
+        self._writer.delete(STREAM, sorted(gone))
+        return hashes
+
+    def _held(self, board: Board, condition: str) -> set[int] | None:
+        try:
+            return self._walks.filter_ids(str(board.filter_id), self._projects, condition)
+        except (AccessDenied, BadRequest, NotFound) as error:
+            board.problems.append(f"its filter cannot be searched: {error}")
+            return None
+
+    def _known(self) -> dict[str, set[int]]:
+        """Landed items by board."""
+        table = self._writer.landing.latest(STREAM, self._writer.connection.id, ["board_id", "issue_id", "is_deleted"])
+        known: dict[str, set[int]] = {}
+        columns = (table[name].to_pylist() for name in ("board_id", "issue_id", "is_deleted"))
+        for board_id, issue_id, is_deleted in zip(*columns, strict=True):
+            if not is_deleted:
+                known.setdefault(board_id, set()).add(int(issue_id))
+        return known
+
+
+def _row(board_id: str, issue_id: int) -> dict[str, Any]:
+    return {"record_id": f"{board_id}:{issue_id}", "updated_at": None, "board_id": board_id, "issue_id": str(issue_id)}

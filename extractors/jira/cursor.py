@@ -1,0 +1,41 @@
+"""Where a Jira connection goes on: what is kept in the ledger with every batch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+VERSION = 1
+
+
+class Load(msgspec.Struct):
+    """A first load that is under way: everything up to `position` (issue id) was landed as of `started_at`."""
+
+    projects: list[str]
+    started_at: datetime
+    position: int
+
+
+class Cursor(msgspec.Struct):
+    """`projects`: id → start of the last run that read the project to its end (the server's clock)."""
+
+    version: int = VERSION
+    time_zone: str = "UTC"
+    fields_hash: str = ""
+    projects: dict[str, datetime] = {}
+    load: Load | None = None
+    census_at: datetime | None = None
+    filters: dict[str, str] = {}  # board id → JQL that its items were read with
+
+    @classmethod
+    def read(cls, stored: dict[str, Any] | None) -> Cursor:
+        """The stored cursor; a fresh one if there is none or it is of a version that we do not know."""
+        if stored is None or stored.get("version") != VERSION:
+            return cls()
+        return msgspec.convert(stored, cls)
+
+    def stored(self) -> dict[str, Any]:
+        stored: dict[str, Any] = msgspec.to_builtins(self)
+        return stored

@@ -1,0 +1,144 @@
+"""Issues with their histories: fetched several chunks at a time, landed in batches, checked for completeness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from extractors.connection import ExtractReport, Progress
+from extractors.errors import SchemaChanged, Truncated
+from extractors.jira.client import BULK, DC_ISSUES_PER_PAGE, THREADS, FetchedIssue, JiraClient, issue_id_of
+from extractors.jira.fields import FieldRoles
+from extractors.jira.records import IssueRows
+from extractors.writing import Writer, in_parallel
+
+STREAM = "jira/issues"
+BATCH_ISSUES = 2_000
+BATCH_BYTES = 24 * 1024 * 1024
+_MOST_BROKEN = 20  # issues that cannot be read before the run gives up
+
+
+class IssueLoader:
+    """Lands issues by id. `sprints` collects the sprints that they name."""
+
+    def __init__(
+        self, client: JiraClient, writer: Writer, roles: FieldRoles, report: ExtractReport, progress: Progress
+    ) -> None:
+        self._client = client
+        self._writer = writer
+        self._report = report
+        self._progress = progress
+        self._fields = roles.requested
+        self._rows = IssueRows(roles)
+        self._bytes = 0
+        self._broken = 0
+        self.sprints: dict[str, dict[str, Any]] = {}
+
+    def load(self, ids: Sequence[int], after_batch: Callable[[int], None] = lambda _: None) -> set[int]:
+        """Fetch and land issues, in the order of `ids`; the ids of those that were there.
+
+        `after_batch` is called with the last id of every full batch, when all up to it is appended.
+        """
+        size = BULK if self._client.is_cloud else DC_ISSUES_PER_PAGE
+        chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
+        found: set[int] = set()
+        done = 0
+        for chunk, fetched in in_parallel(self._fetch, chunks, THREADS):
+            for issue in fetched:
+                found.add(self._add(issue))
+            done += len(chunk)
+            self._progress.advance(STREAM, done, len(ids))
+            if len(self._rows.issues) >= BATCH_ISSUES or self._bytes >= BATCH_BYTES:
+                self._flush()
+                after_batch(chunk[-1])
+        self._flush()
+        return found
+
+    def _fetch(self, chunk: Sequence[int]) -> list[FetchedIssue]:
+        return self._client.fetch(chunk, self._fields)
+
+    def _add(self, issue: FetchedIssue) -> int:
+        issue_id = issue_id_of(issue.payload)
+        self._bytes += len(memoryview(issue.payload))
+        try:
+            if self._rows.add(issue) is not None:
+                self._rows.add(self._again(issue_id, issue), is_final=True)
+        except msgspec.ValidationError as error:
+            self._broken += 1
+            failure = SchemaChanged(
+                self._client.connection.id,
+                f"issue {issue_id}",
+                200,
+                "The other issues were landed; this one needs an update of this program",
+                detail=str(error),
+            )
+            if self._broken > _MOST_BROKEN:
+                raise failure from None
+            self._report.failures.append(failure)
+        return int(issue_id)
+
+    def _again(self, issue_id: str, first: FetchedIssue) -> FetchedIssue:
+        """The issue and its whole history once more, in the way that says how many changes there are.
+
+        The history did not lead to the current state: it was cut, or the issue changed between two requests.
+        """
+        again = self._client.fetch([int(issue_id)], self._fields)
+        issue = again[0] if again else first
+        histories, total = self._histories(issue_id, issue)
+        if len({_history_id(history) for history in histories}) < total:
+            self._report.failures.append(
+                Truncated(
+                    self._client.connection.id,
+                    f"the history of issue {issue_id}",
+                    None,
+                    "Run again; if it stays so, the tool has lost changes of this issue",
+                    detail=f"The tool says that there are {total} changes but gave {len(histories)}",
+                )
+            )
+        return FetchedIssue(issue.payload, histories, total, issue.sent_at)
+
+    def _histories(self, issue_id: str, issue: FetchedIssue) -> tuple[list[Raw], int]:
+        if self._client.is_cloud:
+            return self._client.changelog(issue_id)
+        return issue.histories, issue.change_count or 0
+
+    def _flush(self) -> None:
+        if not self._rows.issues:
+            return
+        for stream, rows in self._rows.tables().items():
+            self._writer.append(stream, rows)
+        self._drop_lost_links()
+        self.sprints.update(self._rows.sprints)
+        if self._rows.unreadable_sprints:
+            text = f"{self._rows.unreadable_sprints} issues have a Sprint field of an unknown form; they have no sprint"
+            self._report.warnings.append(text)
+        self._rows.clear()
+        self._bytes = 0
+
+    def _drop_lost_links(self) -> None:
+        """Links that an issue of this batch had and has no more."""
+        known = self._writer.landing.latest(
+            "jira/issue_links",
+            self._writer.connection.id,
+            ["record_id", "source_issue_id", "target_issue_id", "is_deleted"],
+        )
+        if not known.num_rows:
+            return
+        here = {row[0] for row in self._rows.issues}
+        gone = [
+            row["record_id"]
+            for row in known.to_pylist()
+            if not row["is_deleted"] and row["record_id"] not in self._rows.links and (row["source_issue_id"] in here)
+        ]
+        self._writer.delete("jira/issue_links", gone)
+
+
+class _HistoryId(msgspec.Struct):
+    id: str
+
+
+def _history_id(history: Raw) -> str:
+    return msgspec.json.decode(history, type=_HistoryId).id

@@ -1,0 +1,308 @@
+"""The small streams of a Jira site: what there is besides issues. Read whole in every run, landed where changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from extractors.connection import Coverage
+from extractors.errors import AccessDenied, BadRequest, ExtractError, NotFound
+from extractors.jira.client import THREADS, JiraClient
+from extractors.jira.fields import FieldRoles, find_roles
+from extractors.jira.records import instant_of
+from extractors.writing import Writer, in_parallel
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Board:
+    """A board with what could be read of it. `problems` say what could not, and why."""
+
+    board_id: str
+    raw: Json
+    configuration: Json | None = None
+    jql: str | None = None
+    sprints: list[Json] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    are_sprints_known: bool = True
+
+    @property
+    def name(self) -> str:
+        return str(self.raw.get("name") or self.board_id)
+
+    @property
+    def kind(self) -> str:
+        return str(self.raw.get("type") or "")
+
+    @property
+    def filter_id(self) -> str | None:
+        found = ((self.configuration or {}).get("filter") or {}).get("id")
+        return str(found) if found is not None else None
+
+    @property
+    def points_field(self) -> str | None:
+        estimation = (self.configuration or {}).get("estimation") or {}
+        found = (estimation.get("field") or {}).get("fieldId")
+        return str(found) if found else None
+
+
+class Metadata:
+    """Reads and lands the small streams. `failures` collects what makes the run red."""
+
+    def __init__(self, client: JiraClient, projects: Mapping[str, Json], fail: Callable[[ExtractError], None]) -> None:
+        self._client = client
+        self._projects = projects
+        self._fail = fail
+        self.fields: list[Json] = []
+        self.boards: list[Board] = []
+        self.roles = FieldRoles({}, {})
+
+    def read_boards(self) -> None:
+        """Boards of the selected projects, with configuration, filter and sprints, several at a time."""
+        self.fields = self._client.fields()
+        found: dict[str, Json] = {}
+        for key in self._board_scopes():
+            found.update((str(raw["id"]), raw) for raw in self._client.boards(key))
+        boards = [Board(board_id, raw) for board_id, raw in sorted(found.items(), key=lambda pair: int(pair[0]))]
+        self.boards = [board for _, board in in_parallel(self._complete, boards, THREADS)]
+        commonest = Counter(board.points_field for board in self.boards if board.points_field).most_common()
+        self.roles = find_roles(self.fields, [name for name, _ in commonest], self._client.connection.fields)
+
+    def _board_scopes(self) -> list[str | None]:
+        if not self._client.connection.projects:
+            return [None]
+        return [str(project["key"]) for project in self._projects.values()]
+
+    def _complete(self, board: Board) -> Board:
+        """Read the rest of a board; what the account may not see is noted and does not stop the others."""
+        try:
+            board.configuration = self._client.board_configuration(board.board_id)
+            if board.filter_id is not None:
+                board.jql = self._client.filter(board.filter_id).get("jql")
+        except (AccessDenied, NotFound, BadRequest) as error:
+            board.problems.append(f"its {'filter' if board.configuration else 'configuration'} cannot be read: {error}")
+        if board.kind != "kanban":
+            self._add_sprints(board)
+        return board
+
+    def _add_sprints(self, board: Board) -> None:
+        try:
+            path = f"/rest/agile/1.0/board/{board.board_id}/sprint"
+            board.sprints = self._client.pages(path, {"maxResults": 50})
+        except BadRequest as error:
+            if board.kind == "scrum":
+                board.are_sprints_known = False
+                self._fail(error)
+            else:  # a team-managed board without sprints says so with 400
+                board.problems.append("it has no sprints")
+        except (AccessDenied, NotFound) as error:
+            board.are_sprints_known = False
+            board.problems.append(f"its sprints cannot be read: {error}")
+
+    def land(self, writer: Writer) -> None:
+        """All small streams but board_items, which come after the issues."""
+        client, append = self._client, writer.append
+        append("jira/projects", [project_row(raw) for raw in self._projects.values()])
+        append("jira/fields", [field_row(raw, self.roles) for raw in self.fields])
+        append("jira/statuses", [status_row(raw) for raw in client.statuses()])
+        append(
+            "jira/resolutions",
+            [_row(raw, {"resolution_id": raw["id"], "name": raw.get("name")}) for raw in client.resolutions()],
+        )
+        append("jira/issue_types", [issue_type_row(raw) for raw in client.issue_types()])
+        self._land_versions(writer)
+        self._land_boards(writer)
+
+    def _land_versions(self, writer: Writer) -> None:
+        rows: list[Json] = []
+        failed: set[str] = set()
+        for project_id, versions in in_parallel(self._versions, list(self._projects), THREADS):
+            if isinstance(versions, ExtractError):
+                failed.add(project_id)
+                self._fail(versions)
+            else:
+                rows.extend(version_row(raw, project_id) for raw in versions)
+        if not failed:
+            writer.replace("jira/versions", rows)
+        else:
+            writer.append("jira/versions", rows)
+
+    def _versions(self, project_id: str) -> list[Json] | ExtractError:
+        client = self._client
+        try:
+            if client.is_cloud:
+                return client.pages(f"{client.api}/project/{project_id}/version", {"maxResults": 50})
+            return client.http.get(f"{client.api}/project/{project_id}/versions", list[Json]).value
+        except (AccessDenied, NotFound, BadRequest) as error:
+            return error
+
+    def _land_boards(self, writer: Writer) -> None:
+        writer.replace("jira/boards", [board_row(board) for board in self.boards])
+        unread = {board.board_id for board in self.boards if board.configuration is None}
+        columns = [row for board in self.boards for row in column_rows(board)]
+        writer.replace("jira/board_columns", columns, lambda key: key.split(":")[0] not in unread)
+        sprints = {str(raw["id"]): sprint_row(raw) for board in self.boards for raw in board.sprints}
+        if all(board.are_sprints_known for board in self.boards):
+            gone = [key for key in writer.alive("jira/sprints") if key not in sprints and self._is_gone(key, sprints)]
+            writer.delete("jira/sprints", sorted(gone))
+        writer.append("jira/sprints", list(sprints.values()))
+
+    def _is_gone(self, sprint_id: str, sprints: dict[str, Json]) -> bool:
+        """A sprint that no board lists any more: gone, or still there on a board that we do not see."""
+        raw = self._client.sprint(sprint_id)
+        if raw is not None:
+            sprints[sprint_id] = sprint_row(raw)
+        return raw is None
+
+    def land_unlisted_sprints(self, writer: Writer, seen: Mapping[str, Json]) -> None:
+        """Sprints that issues name but no board lists: asked for one by one, else as the issue shows them."""
+        listed = {str(raw["id"]) for board in self.boards for raw in board.sprints}
+        known = writer.landing.latest("jira/sprints", writer.connection.id, ["record_id"])["record_id"].to_pylist()
+        unlisted = sorted(set(seen) - listed - set(known), key=int)
+        rows = [sprint_row(raw or seen[key]) for key, raw in in_parallel(self._client.sprint, unlisted, THREADS)]
+        writer.append("jira/sprints", rows)
+
+    def coverage(self) -> list[Coverage]:
+        """Boards that could be read only in part, with the reason."""
+        troubled = [board for board in self.boards if board.problems]
+        reason = "; ".join(f"board {board.board_id} ({board.name}): {', '.join(board.problems)}" for board in troubled)
+        count = len(self.boards)
+        return [Coverage("jira/boards", "*", count, count, skipped=len(troubled), reason=reason or None)]
+
+
+def _row(raw: Mapping[str, Any], columns: Mapping[str, Any], record_id: str | None = None) -> Json:
+    payload = msgspec.json.encode(raw).decode()
+    return {"record_id": record_id or str(raw["id"]), "updated_at": None, "payload": payload, **columns}
+
+
+def project_row(raw: Json) -> Json:
+    category = raw.get("projectCategory") or {}
+    # Who leads it, its pictures and counts change without the project changing.
+    known = {
+        "project_id": str(raw["id"]),
+        "project_key": raw.get("key"),
+        "name": raw.get("name"),
+        "is_archived": bool(raw.get("archived")),
+        "category": category.get("name"),
+    }
+    return _row(raw, known)
+
+
+def field_row(raw: Json, roles: FieldRoles) -> Json:
+    schema = raw.get("schema") or {}
+    field_id = str(raw["id"])
+    attribute = roles.attribute_of(field_id)
+    known = {"field_id": field_id, "name": raw.get("name"), "custom_type": schema.get("custom"), "attribute": attribute}
+    row = _row(raw, known)
+    return row | {"payload_hash": _hash(row["payload"], attribute)}
+
+
+def status_row(raw: Json) -> Json:
+    scope = (raw.get("scope") or {}).get("project") or {}
+    category = raw.get("statusCategory") or {}
+    project_id = str(scope["id"]) if scope.get("id") is not None else None
+    known = {
+        "status_id": str(raw["id"]),
+        "name": raw.get("name"),
+        "category": category.get("key"),
+        "project_id": project_id,
+    }
+    return _row(raw, known)
+
+
+def issue_type_row(raw: Json) -> Json:
+    level = raw.get("hierarchyLevel")
+    known = {
+        "issue_type_id": str(raw["id"]),
+        "name": raw.get("name"),
+        "is_subtask": bool(raw.get("subtask")),
+        "hierarchy_level": level if isinstance(level, int) else None,
+    }
+    return _row(raw, known)
+
+
+def version_row(raw: Json, project_id: str) -> Json:
+    known = {
+        "version_id": str(raw["id"]),
+        "project_id": project_id,
+        "name": raw.get("name"),
+        "start_date": _date(raw.get("startDate")),
+        "release_date": _date(raw.get("releaseDate")),
+        "is_released": bool(raw.get("released")),
+        "is_archived": bool(raw.get("archived")),
+    }
+    return _row(raw, known)
+
+
+def board_row(board: Board) -> Json:
+    location = board.raw.get("location") or {}
+    project_id = location.get("projectId")
+    known = {
+        "board_id": board.board_id,
+        "name": board.raw.get("name"),
+        "board_type": board.kind or None,
+        "project_id": str(project_id) if project_id is not None else None,
+        "project_key": location.get("projectKey"),
+        "filter_id": board.filter_id,
+        "filter_jql": board.jql,
+        "is_filter_readable": board.jql is not None,
+        "points_field_id": board.points_field,
+    }
+    row = _row(board.raw | {"configuration": board.configuration}, known, board.board_id)
+    return row | {"payload_hash": _hash(row["payload"], board.jql)}
+
+
+def column_rows(board: Board) -> list[Json]:
+    columns: Sequence[Json] = ((board.configuration or {}).get("columnConfig") or {}).get("columns") or []
+    return [
+        _row(
+            raw,
+            {
+                "board_id": board.board_id,
+                "column_number": number,
+                "name": raw.get("name"),
+                "status_ids": [str(status["id"]) for status in raw.get("statuses") or []],
+                "minimum": raw.get("min"),
+                "maximum": raw.get("max"),
+            },
+            f"{board.board_id}:{number}",
+        )
+        for number, raw in enumerate(columns)
+    ]
+
+
+def sprint_row(raw: Mapping[str, Any]) -> Json:
+    """From the sprint resource, or from an issue's Sprint field (which calls the board boardId)."""
+    board_id = raw.get("originBoardId", raw.get("boardId"))
+    known = {
+        "sprint_id": str(raw["id"]),
+        "board_id": str(board_id) if board_id is not None else None,
+        "name": raw.get("name"),
+        "goal": raw.get("goal") or None,
+        "state": str(raw["state"]).lower() if raw.get("state") else None,
+        "start_at": _instant(raw.get("startDate")),
+        "end_at": _instant(raw.get("endDate")),
+        "activated_at": _instant(raw.get("activatedDate")),
+        "complete_at": _instant(raw.get("completeDate")),
+    }
+    return _row(raw, known)
+
+
+def _instant(value: Any) -> Any:
+    return instant_of(value) if value else None
+
+
+def _date(value: Any) -> Any:
+    instant = _instant(value)
+    return instant.date() if instant else None
+
+
+def _hash(payload: str, *more: str | None) -> str:
+    from extractors.rows import digest
+
+    return digest(payload.encode(), *((text or "").encode() for text in more))

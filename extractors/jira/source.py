@@ -1,0 +1,252 @@
+"""One run of a Jira connection: what is read, in which order, and what the cursor then says.
+
+1. What the server and the account are, which projects and boards there are (metadata, whole).
+2. Issues: every id of projects that were not read to their end yet, else those that changed.
+3. What the boards' filters hold; once a day the census of deleted issues.
+4. Coverage, and the final batch.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pyarrow as pa
+
+from extractors.connection import SILENT, CheckLine, Coverage, ExtractReport, JiraConnection, Progress
+from extractors.errors import ExtractError
+from extractors.jira import census
+from extractors.jira.board_items import BoardItems
+from extractors.jira.check import check
+from extractors.jira.client import JiraClient
+from extractors.jira.cursor import Cursor, Load
+from extractors.jira.issues import IssueLoader
+from extractors.jira.metadata import Metadata
+from extractors.jira.records import instant_of
+from extractors.jira.selection import select_projects
+from extractors.jira.walks import Walks
+from extractors.landing import Landing, Run
+from extractors.writing import Writer
+
+CENSUS_EVERY = timedelta(hours=24)
+SAME_CLOCK = timedelta(minutes=1)
+Json = dict[str, Any]
+
+
+class JiraSource:
+    """Jira Cloud or Data Center; the server says which."""
+
+    def __init__(self, connection: JiraConnection, *, progress: Progress = SILENT) -> None:
+        self.connection = connection
+        self._progress = progress
+
+    def extract(self, landing: Landing, run: Run) -> ExtractReport:
+        """Land what is new. Raises ExtractError if nothing can be read; parts that fail are in the report."""
+        with landing.exclusive(self.connection.id):
+            return _Extraction(self.connection, landing, run, self._progress).run()
+
+    def check(self) -> list[CheckLine]:
+        """What works, what is missing, and what a first load costs."""
+        return check(JiraClient(self.connection))
+
+
+class _Extraction:
+    """The state of one run."""
+
+    def __init__(self, connection: JiraConnection, landing: Landing, run: Run, progress: Progress) -> None:
+        self._connection = connection
+        self._landing = landing
+        self._progress = progress
+        self._client = JiraClient(connection)
+        self._asked = run
+        self._report = ExtractReport(connection.id, run.run_id)
+        self._failed: dict[str, str] = {}  # project id → what went wrong
+        self._deleted: dict[str, int] = {}  # project id → issues found deleted in this run
+        self._cursor = Cursor.read(landing.cursor(connection.id))
+
+    def run(self) -> ExtractReport:
+        client = self._client
+        account = client.server_info and client.myself()
+        self._started = self._start_of_run()
+        run = Run(self._asked.run_id, self._started, self._asked.is_full, self._asked.is_census)
+        self._writer = Writer(self._landing, run, self._connection, self._report)
+        self._zone = _zone_of(str(account.get("timeZone") or "UTC"))
+        self._projects = self._select(client.projects())
+        self._walks = Walks(client, self._zone, timedelta(hours=self._connection.overlap_hours), self._fail_project)
+        self._metadata = Metadata(client, self._projects, self._report.failures.append)
+        self._metadata.read_boards()
+        self._metadata.land(self._writer)
+        self._describe()
+        changed, walked, since = self._issues()
+        self._boards_and_closing(changed, walked, since)
+        self._report.requests = client.requests
+        self._report.waited_seconds = client.http.waited_seconds
+        return self._report
+
+    def _start_of_run(self) -> datetime:
+        """The run's start by the server's clock, for that is the clock that `updated` is written with."""
+        server = self._client.server_time()
+        if server is None or abs(server - self._asked.started_at) < SAME_CLOCK:
+            return self._asked.started_at
+        return server
+
+    def _select(self, found: list[Json]) -> dict[str, Json]:
+        """The configured projects by id. Unknown ones make the run red by name; the others go on."""
+        selected, unknown = select_projects(self._connection, found)
+        if unknown and not selected:
+            raise unknown[0]
+        self._report.failures.extend(unknown)
+        return selected
+
+    def _fail_project(self, project_id: str, error: ExtractError) -> None:
+        """One project could not be read: the run goes on, is red, and the project's watermark stays."""
+        key = self._key(project_id)
+        error.subject = f"project {key}: {error.subject}"
+        if project_id not in self._failed:
+            self._report.failures.append(error)
+        self._failed[project_id] = str(error)
+
+    def _key(self, project_id: str) -> str:
+        return str(self._projects[project_id].get("key") or project_id)
+
+    def _describe(self) -> None:
+        info = self._client.server_info
+        self._writer.describe(
+            deployment="cloud" if self._client.is_cloud else "data_center",
+            name=str(info.get("serverTitle") or self._connection.id),
+            url=self._client.site_url,
+            time_zone=str(self._zone),
+            tool_version=str(info.get("version") or "") or None,
+        )
+
+    # -- issues ------------------------------------------------------------------------------------
+
+    def _issues(self) -> tuple[set[int], dict[str, set[int]], datetime | None]:
+        """Land issues. What changed, what was walked whole (by project id), and since when changes were asked for."""
+        cursor, roles = self._cursor, self._metadata.roles
+        is_again = self._asked.is_full or (cursor.fields_hash not in ("", roles.fingerprint))
+        if is_again:
+            cursor.projects, cursor.load = {}, cursor.load if self._asked.is_full else None
+        cursor.fields_hash, cursor.time_zone = roles.fingerprint, str(self._zone)
+        self._loader = IssueLoader(self._client, self._writer, roles, self._report, self._progress)
+        new = [project_id for project_id in self._projects if project_id not in cursor.projects]
+        old = [project_id for project_id in self._projects if project_id in cursor.projects]
+        since = min((cursor.projects[project_id] for project_id in old), default=None)
+        changed = self._changed(old, since) if since is not None else set()
+        walked = self._load(new) if new else {}
+        cursor.projects |= {key: self._started for key in [*old, *walked] if key not in self._failed}
+        cursor.projects = {key: value for key, value in cursor.projects.items() if key in self._projects}
+        cursor.load = None if not set(new) & set(self._failed) else cursor.load
+        return changed, walked, since
+
+    def _changed(self, project_ids: list[str], since: datetime) -> set[int]:
+        """Land the issues that changed; those whose landed version is the current one are not fetched again."""
+        found = self._walks.changed_ids(project_ids, since)
+        if not found:
+            return set()
+        known = self._landing.latest(
+            "jira/issues",
+            self._connection.id,
+            ["record_id", "updated_at", "is_deleted"],
+            record_ids=[str(number) for number in found],
+        )
+        current = {int(row["record_id"]): row["updated_at"] for row in known.to_pylist() if not row["is_deleted"]}
+        stale = [
+            number for number, updated in found.items() if updated is None or current.get(number) != instant_of(updated)
+        ]
+        self._loader.load(sorted(stale))
+        return set(found)
+
+    def _load(self, project_ids: list[str]) -> dict[str, set[int]]:
+        """First load of projects, in the order of issue ids, resumed where an interrupted one left off."""
+        walked = self._walks.all_ids(project_ids)
+        ids = sorted(set().union(*walked.values())) if walked else []
+        load = self._cursor.load
+        if load is None or set(load.projects) != set(project_ids):
+            load = Load(sorted(project_ids), self._started, -1)
+        behind = [number for number in ids if number <= load.position]
+        if behind:  # landed by the interrupted run: only what has changed since
+            self._changed([project_id for project_id in project_ids if project_id in walked], load.started_at)
+        ahead = [number for number in ids if number > load.position]
+
+        def after_batch(position: int) -> None:
+            self._cursor.load = Load(load.projects, load.started_at, position)
+            self._writer.commit(self._cursor.stored())
+
+        self._loader.load(ahead, after_batch)
+        return walked
+
+    # -- the rest ----------------------------------------------------------------------------------
+
+    def _boards_and_closing(self, changed: set[int], walked: dict[str, set[int]], since: datetime | None) -> None:
+        cursor = self._cursor
+        is_census = self._is_census_due()
+        if is_census:
+            rest = [key for key in self._projects if key not in walked and key not in self._failed]
+            walked = walked | self._walks.all_ids(rest)
+            self._take_census(walked)
+            cursor.census_at = self._started
+        self._metadata.land_unlisted_sprints(self._writer, self._loader.sprints)
+        items = BoardItems(self._walks, self._writer, list(self._projects))
+        first = since is None or bool(walked)
+        cursor.filters = items.land(
+            self._metadata.boards, cursor.filters, changed=changed, since=since, is_census=is_census or first
+        )
+        # What was appended becomes visible before it is counted.
+        self._writer.commit_rows(cursor.stored())
+        self._writer.cover([*self._issue_coverage(walked), *self._metadata.coverage()])
+        self._writer.commit(cursor.stored(), is_final=True)
+
+    def _is_census_due(self) -> bool:
+        last = self._cursor.census_at
+        return self._asked.is_full or self._asked.is_census or last is None or self._started - last >= CENSUS_EVERY
+
+    def _take_census(self, walked: dict[str, set[int]]) -> None:
+        """Land what the source has and we do not, and delete what it really has no more."""
+        self._writer.commit_rows(self._cursor.stored())
+        landed = census.landed_issues(self._writer)
+        difference = census.compare(walked, landed)
+        if difference.unknown:
+            self._loader.load(sorted(difference.unknown))
+        for project_id, missing in difference.missing.items():
+            self._settle(project_id, missing, landed, len(walked[project_id]))
+
+    def _settle(self, project_id: str, missing: set[int], landed: dict[int, census.Landed], walked: int) -> None:
+        """Missing issues of a project: moved ones are landed anew, deleted ones get a deletion row."""
+        known = sum(1 for issue in landed.values() if issue.project_id == project_id and not issue.is_deleted)
+        there = census.still_there(self._client, sorted(missing))
+        gone = missing - there
+        ratio = self._connection.max_deleted_ratio
+        stop = census.brake(self._connection.id, ratio, self._key(project_id), known, len(gone), walked)
+        if there:
+            self._loader.load(sorted(there))
+        if stop is not None and gone:
+            self._report.failures.append(stop)
+            self._failed.setdefault(project_id, str(stop))
+        else:
+            self._deleted[project_id] = self._writer.delete("jira/issues", [str(number) for number in sorted(gone)])
+
+    def _issue_coverage(self, walked: dict[str, set[int]]) -> list[Coverage]:
+        """Issues per project: what the source has (where its ids were walked) and what we hold."""
+        table = self._landing.latest("jira/issues", self._connection.id, ["project_id", "is_deleted"])
+        alive = table.filter(pa.compute.invert(table["is_deleted"]))
+        counts = {row["values"]: row["counts"] for row in alive["project_id"].value_counts().to_pylist()}
+        return [
+            Coverage(
+                "jira/issues",
+                self._key(project_id),
+                expected=len(walked[project_id]) if project_id in walked else None,
+                got=counts.get(project_id, 0),
+                deleted=self._deleted.get(project_id, 0),
+                reason=self._failed.get(project_id),
+            )
+            for project_id in self._projects
+        ]
+
+
+def _zone_of(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
