@@ -136,7 +136,9 @@ class Warehouse:
         """Run dbt over the rows; a failure of a model or test fails the caller. Returns the warehouse, read-only."""
         self._write_inputs()
         run_dbt(self.home, self.seeds, command, select)
-        return duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True, config={"TimeZone": "UTC"})
+        warehouse = duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True)
+        warehouse.execute("set TimeZone = 'UTC'")
+        return warehouse
 
     def _write_inputs(self) -> None:
         inputs = self.home / "dbt" / "inputs"

@@ -163,6 +163,8 @@ select
     -- A change during the run is younger than the watermark; durations never turn negative for it.
     greatest(connections.watermark_at, items.created_at, items.updated_at) as now_at,
     greatest(items.updated_at, items.created_at) as updated_at,
-    greatest(items.deleted_at, items.created_at) as deleted_at,
+    case
+        when items.deleted_at is not null then greatest(items.deleted_at, items.created_at)
+    end as deleted_at,
 from items
 inner join connections on items.connection_id = connections.connection_id

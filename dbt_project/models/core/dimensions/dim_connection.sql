@@ -36,7 +36,7 @@ select
     connections.time_zone,
     connections.held_reason,
     coalesce(item_counts.item_count, 0) as item_count,
-    least(coverages.coverage_ratio, 1) as coverage_ratio,
+    case when coverages.coverage_ratio > 1 then 1 else coverages.coverage_ratio end as coverage_ratio,
     connections.is_held or connections.watermark_at is null as is_stale,
     connections.watermark_at,
     connections.last_good_at,

@@ -63,9 +63,11 @@ select
         then items.created_at
         else greatest(placed.changed_at, items.created_at)
     end as valid_from,
-    coalesce(
-        greatest(lead(placed.changed_at) over item_life, items.created_at), items.deleted_at
-    ) as valid_to,
+    case
+        when lead(placed.rev) over item_life is not null
+        then greatest(lead(placed.changed_at) over item_life, items.created_at)
+        else items.deleted_at
+    end as valid_to,
     placed.changed_at,
     placed.rev as history_id,
     placed.changed_by_id as author_id,

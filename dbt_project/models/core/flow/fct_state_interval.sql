@@ -1,0 +1,97 @@
+with
+    states as (select * from {{ ref("int_item_state") }}),
+    items as (select * from {{ ref("int_item") }}),
+    teams as (select * from {{ ref("dim_team") }}),
+    working_time as (select * from {{ ref("int_working_time") }}),
+
+    entries as (
+        select
+            *,
+            lag(stage) over item_life as previous_stage,
+            lag(status_id) over item_life as previous_status_id,
+        from states
+        window item_life as (partition by item_key order by state_number)
+        qualify
+            is_creation
+            or status_id is distinct from previous_status_id
+            or stage is distinct from previous_stage
+    ),
+
+    intervals as (
+        select
+            entries.*,
+            row_number() over item_life as sequence,
+            lead(entries.state_number) over item_life as next_state_number,
+            coalesce(lead(entries.valid_from) over item_life, items.deleted_at) as left_at,
+            coalesce(lead(entries.valid_from) over item_life, items.deleted_at, items.now_at) as measured_to_at,
+        from entries
+        inner join items on entries.item_key = items.item_key
+        window item_life as (partition by entries.item_key order by entries.state_number)
+    ),
+
+    -- Changes of one instant that lie in several histories: the last one's estimate holds for the instant.
+    crowded as (
+        select item_key, valid_from, arg_max({'points': points}, state_number) as last_state
+        from states
+        where
+            (item_key, valid_from) in (
+                select (item_key, valid_from) from states where valid_to = valid_from
+            )
+        group by item_key, valid_from
+    ),
+
+    flagged as (
+        select
+            intervals.item_key,
+            intervals.sequence,
+            sum(
+                {{ hours_between("states.valid_from", "coalesce(states.valid_to, intervals.measured_to_at)") }}
+            ) as blocked_hours,
+        from states
+        inner join
+            intervals
+            on states.item_key = intervals.item_key
+            and states.state_number >= intervals.state_number
+            and (intervals.next_state_number is null or states.state_number < intervals.next_state_number)
+        where states.is_flagged
+        group by intervals.item_key, intervals.sequence
+    )
+
+select
+    intervals.item_key,
+    intervals.sequence,
+    intervals.connection_id,
+    intervals.status_id,
+    intervals.status,
+    intervals.stage,
+    intervals.previous_stage,
+    intervals.project_key,
+    intervals.team_key,
+    intervals.item_type,
+    intervals.type_group,
+    intervals.raw_record_key,
+    case when crowded.item_key is null then intervals.points else crowded.last_state.points end as points_at_entry,
+    {{ hours_between("intervals.valid_from", "intervals.measured_to_at") }} as hours,
+    {{ working_hours_until("last_day", "intervals.measured_to_at") }}
+    - {{ working_hours_until("first_day", "intervals.valid_from") }} as working_hours,
+    coalesce(flagged.blocked_hours, 0) as blocked_hours,
+    intervals.left_at is null as is_current,
+    intervals.stage is distinct from intervals.previous_stage as is_stage_entry,
+    intervals.is_subtask,
+    intervals.valid_from as entered_at,
+    intervals.left_at,
+from intervals
+left join
+    crowded on intervals.item_key = crowded.item_key and intervals.valid_from = crowded.valid_from
+left join flagged on intervals.item_key = flagged.item_key and intervals.sequence = flagged.sequence
+left join teams on intervals.team_key = teams.team_key
+left join
+    working_time as first_day
+    on teams.calendar_id = first_day.calendar_id
+    and teams.time_zone = first_day.time_zone
+    and cast(intervals.valid_from as date) = first_day.day_date
+left join
+    working_time as last_day
+    on teams.calendar_id = last_day.calendar_id
+    and teams.time_zone = last_day.time_zone
+    and cast(intervals.measured_to_at as date) = last_day.day_date
