@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from orchestration.paths import Home
@@ -19,8 +20,11 @@ def print_summary(
     if record.connections:
         console.print(_connections(record))
     for result in record.connections.values():
+        for text in [result.held_reason, *result.failures]:
+            if text:
+                console.print(f"[red]Held[/] {escape(text)}" if result.is_held else f"[red]Failed[/] {escape(text)}")
         for text in result.warnings:
-            console.print(f"[yellow]Note[/] {result.connection_id}: {text}", highlight=False)
+            console.print(f"[yellow]Note[/] {result.connection_id}: {escape(text)}", highlight=False)
     _checks(console, record, home)
     _publication(console, record)
     ending = "[bold green]Done[/]" if is_done else "[bold red]Not everything was done[/] (exit status 1)"
@@ -58,11 +62,11 @@ def _coverage(result: ConnectionResult) -> str:
 
 def _state(result: ConnectionResult) -> str:
     if result.held_reason:
-        return f"[red]held[/] {result.held_reason}"
+        return "[red]held[/] at its last good state"
     if not result.is_asked:
         return "[dim]not asked (--only)[/]"
     if result.failures:
-        return "[yellow]fresh in part[/] " + " ".join(result.failures)
+        return f"[yellow]fresh[/] but for {len(result.failures)} parts"
     return "[green]fresh[/]"
 
 

@@ -150,7 +150,9 @@ SEEDS: dict[str, SeedRules] = {
         {
             "calendar_id": TEXT.required,
             "time_zone": ZONE,
-            "weekday": _one_of("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday").required,
+            "weekday": _one_of(
+                *"1234567", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"
+            ).required,
             "from": CLOCK.required,
             "to": CLOCK.required,
         },

@@ -1,0 +1,1 @@
+"""The suites: one small file per tool or subject."""

@@ -1,0 +1,59 @@
+"""Raw suites of what every source tells about itself: freshness and coverage, the first things to judge."""
+
+from __future__ import annotations
+
+from quality.suite import Measure, never, warn_if
+from quality.suites.raw.common import raw_suite
+
+MAXIMUM_AGE_HOURS = 24
+
+CONNECTIONS = raw_suite(
+    "pmo/connections",
+    Measure(
+        "hours_since_last_complete_read",
+        "the source was read to its end, and lately",
+        # The runner joins one value per connection; a connection that was never read to its end is infinitely old.
+        "coalesce(max(age_hours), 1e9)",
+        minimum=0,
+        maximum=MAXIMUM_AGE_HOURS,
+    ),
+    minimum=1,
+    is_required="every connection describes itself",
+    has_payload=False,
+)
+
+COVERAGE = raw_suite(
+    "pmo/coverage",
+    Measure(
+        "rows_of_this_run",
+        "the run says what it covered",
+        "count(*) filter (where run_id = this_run_id)",
+        minimum=1,
+    ),
+    never(
+        "unexplained_gaps",
+        "run_id = this_run_id and got < expected and reason is null",
+        "as many records are held as the source says it has, per stream and project",
+        examples="stream || ' of ' || project || ': ' || got || ' of ' || expected",
+    ),
+    warn_if(
+        "explained_gaps",
+        "run_id = this_run_id and reason is not null and (coalesce(skipped, 0) > 0 or got < expected)",
+        "nothing had to be left out",
+        examples="stream || ' of ' || project || ': ' || reason",
+    ),
+    Measure(
+        "projects_no_longer_covered",
+        "every project that the run before covered is covered again, or the run says why not",
+        "len(list_filter(coalesce(list(distinct stream || ' of ' || project) filter (where run_id = previous_run_id)"
+        ", []), lambda covered: not list_contains(coalesce(list(distinct stream || ' of ' || project)"
+        " filter (where run_id = this_run_id), []), covered)))",
+        0,
+        0,
+    ),
+    minimum=1,
+    is_required="every run says what it covered",
+    has_payload=False,
+)
+
+SUITES = (CONNECTIONS, COVERAGE)
