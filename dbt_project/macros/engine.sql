@@ -50,3 +50,37 @@
 {% macro duckdb__day_series(from_at, to_at) -%}
     generate_series(date_trunc('day', {{ from_at }}), date_trunc('day', {{ to_at }}), interval 1 day)
 {%- endmacro %}
+
+{# The starts of all periods from that of one day to that of another, as a list of timestamps. #}
+{% macro period_series(period_type, from_date, to_date) -%}
+    {{- return(adapter.dispatch('period_series', 'agile_pmo')(period_type, from_date, to_date)) -}}
+{%- endmacro %}
+
+{% macro duckdb__period_series(period_type, from_date, to_date) -%}
+    generate_series(
+        cast({{ period_start(period_type, from_date) }} as timestamp),
+        cast({{ period_start(period_type, to_date) }} as timestamp),
+        interval {{ {"day": "1 day", "week": "7 day", "month": "1 month", "quarter": "3 month"}[period_type] }}
+    )
+{%- endmacro %}
+
+{# First day of the period of a day. Weeks start on Monday. #}
+{% macro period_start(period_type, day) -%} cast(date_trunc('{{ period_type }}', {{ day }}) as date) {%- endmacro %}
+
+{# The starts of all periods whose end lies between two days, the second excluded; without one, up to last_date, whose
+   running period counts as ended. #}
+{% macro covered_periods(period_type, entered_date, left_date, last_date) -%}
+    {{- return(adapter.dispatch('covered_periods', 'agile_pmo')(period_type, entered_date, left_date, last_date)) -}}
+{%- endmacro %}
+
+{% macro duckdb__covered_periods(period_type, entered_date, left_date, last_date) -%}
+    {%- set step = {"day": "1 day", "week": "7 day", "month": "1 month", "quarter": "3 month"}[period_type] -%}
+    generate_series(
+        cast({{ period_start(period_type, entered_date) }} as timestamp),
+        coalesce(
+            cast({{ period_start(period_type, left_date) }} as timestamp) - interval {{ step }},
+            cast({{ period_start(period_type, last_date) }} as timestamp)
+        ),
+        interval {{ step }}
+    )
+{%- endmacro %}
