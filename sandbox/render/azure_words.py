@@ -1,0 +1,138 @@
+"""The vocabulary of a simulated Azure DevOps organisation: ids, identities, paths, states, fields."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import msgspec
+
+from sandbox.model import Category, Person, Project, Site, Sprint, Team
+from sandbox.render.common import raw
+from sandbox.store import BASE
+
+ORGANISATION = "pmo"
+ROOT = f"{BASE}/{ORGANISATION}"
+_NAMESPACE = uuid.UUID("9d2b6f5e-3f0c-4b51-8a55-0f6c1c6a7d10")
+CATEGORIES = {
+    Category.TODO: "Proposed",
+    Category.IN_PROGRESS: "InProgress",
+    Category.RESOLVED: "Resolved",
+    Category.DONE: "Completed",
+    Category.REMOVED: "Removed",
+}
+REASONS = {
+    Category.TODO: "New",
+    Category.IN_PROGRESS: "Implementation started",
+    Category.RESOLVED: "Code complete and unit tests pass",
+    Category.DONE: "Acceptance tests pass",
+    Category.REMOVED: "Removed from the backlog",
+}
+TYPES = {"Epic": "Epic", "Feature": "Feature", "User Story": "UserStory", "Bug": "Bug", "Task": "Task"}
+BOARD_TYPES = ("User Story", "Bug")  # what stands on a team's board; bugs behave as requirements
+COMMON, SCHEDULING = "Microsoft.VSTS.Common", "Microsoft.VSTS.Scheduling"
+BLOCKED_FIELD, BLOCKED_TAG = "Microsoft.VSTS.CMMI.Blocked", "Blocked"
+FIELDS = (
+    ("System.Id", "ID", "integer"), ("System.Rev", "Rev", "integer"), ("System.AreaId", "Area ID", "integer"),
+    ("System.AreaPath", "Area Path", "treePath"), ("System.TeamProject", "Team Project", "string"),
+    ("System.NodeName", "Node Name", "string"), ("System.IterationId", "Iteration ID", "integer"),
+    ("System.IterationPath", "Iteration Path", "treePath"), ("System.WorkItemType", "Work Item Type", "string"),
+    ("System.State", "State", "string"), ("System.Reason", "Reason", "string"), ("System.Title", "Title", "string"),
+    ("System.AssignedTo", "Assigned To", "string"), ("System.CreatedDate", "Created Date", "dateTime"),
+    ("System.CreatedBy", "Created By", "string"), ("System.ChangedDate", "Changed Date", "dateTime"),
+    ("System.ChangedBy", "Changed By", "string"), ("System.AuthorizedDate", "Authorized Date", "dateTime"),
+    ("System.RevisedDate", "Revised Date", "dateTime"), ("System.BoardColumn", "Board Column", "string"),
+    ("System.BoardColumnDone", "Board Column Done", "boolean"), ("System.Tags", "Tags", "plainText"),
+    ("System.Parent", "Parent", "integer"), ("System.IsDeleted", "Is Deleted", "boolean"),
+    ("System.CommentCount", "Comment Count", "integer"), ("System.Description", "Description", "html"),
+    (f"{COMMON}.Priority", "Priority", "integer"), (f"{COMMON}.StackRank", "Stack Rank", "double"),
+    (f"{COMMON}.StateChangeDate", "State Change Date", "dateTime"),
+    (f"{COMMON}.ActivatedDate", "Activated Date", "dateTime"), (f"{COMMON}.ResolvedDate", "Resolved Date", "dateTime"),
+    (f"{COMMON}.ClosedDate", "Closed Date", "dateTime"), (f"{COMMON}.ResolvedReason", "Resolved Reason", "string"),
+    (f"{SCHEDULING}.StoryPoints", "Story Points", "double"),
+    (f"{SCHEDULING}.OriginalEstimate", "Original Estimate", "double"),
+    (f"{SCHEDULING}.RemainingWork", "Remaining Work", "double"), (BLOCKED_FIELD, "Blocked", "string"),
+)  # fmt: skip
+IDENTITY_FIELDS = {"System.AssignedTo", "System.CreatedBy", "System.ChangedBy"}
+
+
+def guid(kind: str, number: int) -> str:
+    """The GUID of a thing of ours; kinds: project, team, person, iteration, area, board, column …"""
+    return str(uuid.uuid5(_NAMESPACE, f"{kind}/{number}"))
+
+
+def identity(person: Person) -> dict[str, Any]:
+    name = guid("person", person.person_id)
+    return {
+        "displayName": person.name,
+        "url": f"{ROOT}/_apis/Identities/{name}",
+        "id": name,
+        "uniqueName": person.email,
+        "descriptor": f"aad.{name}",
+        **({} if person.is_active else {"inactive": True}),
+    }
+
+
+# Numbers of classification nodes; each kind has a range of its own.
+def area_root(project: Project) -> int:
+    return 1_000_000 + project.project_id
+
+
+def area_of(team_id: int) -> int:
+    return 2_000_000 + team_id
+
+
+def iteration_root(project_id: int) -> int:
+    return 3_000_000 + project_id
+
+
+def iteration_folder(team_id: int) -> int:
+    return 4_000_000 + team_id
+
+
+def iteration_of(sprint_id: int) -> int:
+    return 5_000_000 + sprint_id
+
+
+def uses_blocked_field(project: Project) -> bool:
+    """Some projects have the CMMI field for blocked items, the others use a tag."""
+    return project.project_id % 2 == 0
+
+
+class Words:
+    """A site's names and fragments, made once."""
+
+    def __init__(self, site: Site) -> None:
+        self.people = {p.person_id: raw(identity(p)) for p in site.people}
+        self.mails = {p.person_id: p.email for p in site.people}
+        self.statuses = {s.status_id: s for s in site.statuses}
+        self.projects = {p.project_id: p for p in site.projects}
+        self.teams = {t.team_id: t for t in site.teams}
+        self.sprints = {s.sprint_id: s for s in site.sprints}
+
+    def area(self, team_id: int | None, project: Project) -> tuple[int, str]:
+        """(node number, path) of a team's area; without a team the project's."""
+        if team_id is None:
+            return area_root(project), project.name
+        team = self.teams[team_id]
+        return area_of(team_id), f"{self.projects[team.project_id].name}\\{team.name}"
+
+    def iteration(self, sprint_id: int | None, project: Project) -> tuple[int, str]:
+        """(node number, path) of a sprint's iteration; without a sprint the project's root."""
+        if sprint_id is None:
+            return iteration_root(project.project_id), project.name
+        sprint = self.sprints[sprint_id]
+        return iteration_of(sprint_id), self.iteration_path(sprint)
+
+    def iteration_path(self, sprint: Sprint) -> str:
+        team = self.team_of(sprint)
+        return f"{self.projects[team.project_id].name}\\{team.name}\\{sprint.name}"
+
+    def team_of(self, sprint: Sprint) -> Team:
+        return self.teams[sprint.team_id]
+
+    def signature(self) -> str:
+        """What names in all revisions depend on: paths show today's names, whenever the revision was made."""
+        names = [self.iteration_path(sprint) for sprint in self.sprints.values()]
+        names += [team.name for team in self.teams.values()] + [status.name for status in self.statuses.values()]
+        return msgspec.json.encode(names).decode()
