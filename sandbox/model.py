@@ -96,7 +96,7 @@ class Release(msgspec.Struct):
     is_released: bool = False
 
 
-class Change(msgspec.Struct):
+class Change(msgspec.Struct, array_like=True, gc=False):
     """One attribute of an item changed. Values are ids as text, or text, or None.
 
     attribute: status (status id), resolution (name), sprint (sprint ids, ascending, joined by a comma; all that the
@@ -111,7 +111,7 @@ class Change(msgspec.Struct):
     new: str | None
 
 
-class ChangeSet(msgspec.Struct):
+class ChangeSet(msgspec.Struct, array_like=True, gc=False):
     """Changes that one person made in one go: a Jira history, an Azure DevOps revision."""
 
     change_id: int
@@ -120,7 +120,7 @@ class ChangeSet(msgspec.Struct):
     changes: list[Change]
 
 
-class Link(msgspec.Struct):
+class Link(msgspec.Struct, array_like=True, gc=False):
     link_id: int
     kind: str  # Blocks, Relates
     target_item_id: int

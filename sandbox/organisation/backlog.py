@@ -15,7 +15,7 @@ ARRIVALS_PER_DAY = 0.92  # per team, workdays, without sub-tasks
 KEPT = 45 * DAY  # after so long a closed item is left in peace
 LONGEST_BACKLOG = 45
 RELEASE_WEEKS = 6
-EDITS_PER_ITEM = 7.5
+EDITS_PER_ITEM = 8.5
 EDITS = ("rank", "priority", "title", "labels", "assignee", "points", "parent")
 EDIT_WEIGHTS = (45, 16, 7, 14, 12, 4, 2)
 
@@ -190,6 +190,8 @@ def tidy(cell: Cell, at: int, _: int, __: int) -> None:
 
 def _is_settled(cell: Cell, at: int, work: Work, running: set[int]) -> bool:
     if work.deleted:
+        if work.is_published and not work.is_missed:
+            return False
         deleted_at = work.item.deleted_at
         return deleted_at is not None and at - int(deleted_at.timestamp() * 1000) > 10 * DAY
     if work.done_at is None or cell.is_open(work) or at - work.done_at < KEPT:

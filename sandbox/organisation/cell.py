@@ -254,12 +254,23 @@ class Cell:
             end.is_dirty = True
 
     def delete(self, at: int, author: int, work: Work) -> None:
+        """Jira says nothing of a deletion: whoever knew the item misses it at his next look, so the scribe waits."""
         work.deleted = work.is_dirty = True
         work.item.deleted_at = work.item.updated_at = to_datetime(at)
         work.item.deleted_by = author
-        self.scribe.deleted(at, work.item.item_id)
+        if not self.is_jira:
+            self.scribe.deleted(at, work.item.item_id)
 
     # Putting away
+
+    def look(self, now: int) -> None:
+        """Somebody from outside reads everything, now: he strikes what he never saw and misses what Jira has lost."""
+        unseen = [work.item.item_id for work in self.state.work.values() if self.is_unseen(work)]
+        self.scribe.strike(unseen)
+        for item_id, work in self.state.work.items():
+            if work.deleted and self.is_jira and work.is_published and not work.is_missed:
+                self.scribe.deleted(now, item_id)
+                work.is_missed = True
 
     def file(self, work: Work) -> None:
         """Nothing can happen to the item any more: out of memory with it."""

@@ -254,11 +254,14 @@ def cancelled_back(cell: Cell, at: int, team_id: int, _: int) -> None:
 
 
 def deletion(cell: Cell, at: int, team_id: int, _: int) -> None:
-    """An item without children is deleted; in Azure DevOps some are destroyed later."""
+    """An item without children is deleted; in Azure DevOps some are destroyed later.
+
+    In Jira it is one that has been in a sprint: of others nobody could say afterwards whose board they were on.
+    """
     listed = [work for item_id in cell.team(team_id).backlog if (work := cell.work(item_id)) is not None]
     if cell.dice.random() < 0.4:
         listed = _board(cell, team_id, "new", "ready", "doing", "done")
-    work = _one(cell, [work for work in listed if not work.children])
+    work = _one(cell, [work for work in listed if not work.children and (work.sprints or not cell.is_jira)])
     if work is not None:
         _off(cell, team_id, work)
         cell.delete(at, cell.owner(team_id), work)
@@ -266,9 +269,14 @@ def deletion(cell: Cell, at: int, team_id: int, _: int) -> None:
             cell.schedule(at + cell.dice.randrange(HOUR, 4 * DAY), "destroy", work.item.item_id)
 
 
-def destroy(cell: Cell, _: int, item_id: int, __: int) -> None:
+def destroy(cell: Cell, at: int, item_id: int, __: int) -> None:
+    """Out of the recycle bin too. What outsiders know of is not destroyed before they have seen it in the bin."""
     work = cell.state.work.get(item_id)
-    if work is not None:
+    if work is None:
+        return
+    if work.is_published and not work.is_missed:
+        cell.schedule(at + DAY, "destroy", item_id)
+    else:
         work.item.is_destroyed = work.is_dirty = True
 
 

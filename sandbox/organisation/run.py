@@ -61,7 +61,7 @@ def run_cell(plan: Plan, cell_number: int, state: bytes | None, until: int) -> C
 
 def _put_away(cell: Cell, now: int) -> CellResult:
     state, scribe = cell.state, cell.state.scribe
-    cell.scribe.strike([work.item.item_id for work in state.work.values() if cell.is_unseen(work)])
+    cell.look(now)
     items = [(item_id, key, body, None if book is None else encode(book)) for item_id, key, body, book in cell.filed]
     for item_id, work in state.work.items():
         if work.is_dirty:
@@ -69,6 +69,7 @@ def _put_away(cell: Cell, now: int) -> CellResult:
             items.append((item_id, work.item.key, encode(work.item), None if card is None else encode(card.book())))
             work.is_dirty = False
         work.is_published = True
+        work.is_missed = work.deleted
     ledgers = [*scribe.finished, *scribe.running.values()]
     sprints = [(ledger.sprint_id, encode(ledger.book(now))) for ledger in ledgers]
     scribe.finished = []

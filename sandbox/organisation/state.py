@@ -31,6 +31,7 @@ class Work(msgspec.Struct):
     effort_factor: float = 1.0
     done_at: int | None = None
     deleted: bool = False
+    is_missed: bool = False  # the world has noticed that it was deleted
     is_dirty: bool = True
     is_published: bool = False  # an earlier run has shown it to the world
 

@@ -43,6 +43,7 @@ class Reader:
 
     def __init__(self, organisation: Organisation, tool: Tool) -> None:
         self.site: Site = organisation.site(tool)
+        self.now = organisation.now
         self.is_jira = tool is not Tool.AZURE_DEVOPS
         self.stages = {str(status.status_id): STAGES[status.category] for status in self.site.statuses}
         self.sprint_teams = {sprint.sprint_id: sprint.team_id for sprint in self.site.sprints}
@@ -71,7 +72,8 @@ class Reader:
             found.append(self.moment(changes.at, values))
         assert values == item.current
         if item.deleted_at is not None:
-            found.append(Moment(item.deleted_at, found[-1].stage, found[-1].points, frozenset()))
+            missed = self.now if self.is_jira else item.deleted_at  # Jira does not say when
+            found.append(Moment(missed, found[-1].stage, found[-1].points, frozenset()))
         return found
 
 

@@ -130,6 +130,8 @@ def _without_wishes(home: Path) -> list[object]:
     with Organisation(home) as organisation:
         books = organisation.books()
         items = [item for tool in Tool for item in organisation.items(tool)]
+        for item in items:
+            item.is_destroyed = False  # waits for somebody to look
         return [*organisation.sites(), *items, *organisation.answers(), *books.surveys()]
 
 
