@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from bi.catalog import Table, read_catalog
+from bi.dashboard.build import write_dashboard
 from bi.exports import write_exports
 from bi.hyper import write_hyper
 from bi.marts import open_marts, open_warehouse, write_marts
@@ -79,8 +80,9 @@ def _write_files(warehouse: Path, folder: Path, run: PublicationRun, manifest: P
         shutil.rmtree(spill, ignore_errors=True)
         with open_marts(folder) as marts:
             notices += write_exports(marts, tables, folder)
+            notices += write_dashboard(marts, folder, run)
         rows, as_of = write_receipt(folder, run, tables, cleaned)
-    except (OSError, duckdb.Error) as error:
+    except (OSError, duckdb.OperationalError) as error:
         raise PublishError(
             f"Nothing was published: writing below {folder.parent} failed ({error}). "
             "The last good publication stays. Free disk space or check the permissions, then publish again."

@@ -1,0 +1,1 @@
+"""The dashboard: one self-contained HTML file, built from the published marts."""
