@@ -15,7 +15,11 @@ import duckdb
 
 Row = dict[str, Any]
 
-JIRA_STATUSES = {"todo": ("1", "To Do", "new"), "in_progress": ("2", "Doing", "indeterminate"), "done": ("3", "Done", "done")}
+JIRA_STATUSES = {
+    "todo": ("1", "To Do", "new"),
+    "in_progress": ("2", "Doing", "indeterminate"),
+    "done": ("3", "Done", "done"),
+}
 AZURE_STATES = {"todo": "New", "in_progress": "Active", "done": "Closed", "cancelled": "Removed"}
 AZURE_CATEGORIES = {"New": "Proposed", "Active": "InProgress", "Closed": "Completed", "Removed": "Removed"}
 NOT_DELIVERED = ("10001", "Won't Do")

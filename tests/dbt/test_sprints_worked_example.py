@@ -29,7 +29,9 @@ EXAMPLE = [
     story("6", 1, ("03-01", IN), ("03-04 08:00", DONE)),
     story("7", 2, ("03-01", IN), ("03-05 11:00", OUT), ("03-06 09:00", IN), ("03-13 09:00", DOING), ("03-18 11:00", DONE)),
 ]  # fmt: skip
-NAMES = dict(zip("1234567", "ABCDEFG", strict=True)) | dict(zip(("11", "12", "13", "14", "15", "16"), "HIJKLM", strict=True))
+NAMES = dict(zip("1234567", "ABCDEFG", strict=True)) | dict(
+    zip(("11", "12", "13", "14", "15", "16"), "HIJKLM", strict=True)
+)
 CORNERS = [
     story("11", 3, ("03-01", IN), ("03-10", {"stage": "cancelled"})),
     story("12", 5, ("03-01", IN), ("03-05", OUT), ("03-06", DONE), ("03-07", IN)),
@@ -139,8 +141,18 @@ def test_items(example: duckdb.DuckDBPyConnection, sprint: str) -> None:
     }  # fmt: skip
     assert rows["B"]["completed_at"] == at("03-16 11:00")
     assert rows["F"]["was_done_at_start"]
-    assert pick(rows["D"], "points_at_start", "points_at_add", "points_at_remove", "points_at_close") == (None, 2, None, 3)
-    assert pick(rows["E"], "points_at_start", "points_at_add", "points_at_remove", "points_at_close") == (5, None, 5, None)
+    assert pick(rows["D"], "points_at_start", "points_at_add", "points_at_remove", "points_at_close") == (
+        None,
+        2,
+        None,
+        3,
+    )
+    assert pick(rows["E"], "points_at_start", "points_at_add", "points_at_remove", "points_at_close") == (
+        5,
+        None,
+        5,
+        None,
+    )
 
 
 def test_completed_by_the_planned_end(example: duckdb.DuckDBPyConnection, sprint: str) -> None:
