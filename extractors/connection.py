@@ -117,7 +117,7 @@ class SurveyFileConnection(Connection):
     scope_column: str | None = None
     comment_column: str | None = None
     invited: int | None = None
-    null_values: tuple[str, ...] = ("",)
+    null_values: tuple[str, ...] = ("", "NA")
     delimiter: str = ","
     encoding: str = "utf-8"
     decimal: str = "."

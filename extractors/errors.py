@@ -47,7 +47,7 @@ class ExtractError(Exception):
 
 
 def _sentence(text: str) -> str:
-    """`text` with a full stop, if it has no end mark of its own."""
+    """`text` on one line, with a full stop if it has no end mark of its own."""
     text = " ".join(text.split())
     return text if text.endswith((".", "!", "?")) else f"{text}."
 

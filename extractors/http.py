@@ -9,6 +9,7 @@ something at the source is refused.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import time
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import stamina
+import stamina.instrumentation
 import urllib3
 from requests.adapters import HTTPAdapter
 
@@ -34,6 +36,7 @@ _READING_POSTS = re.compile(
     r"|export-responses|token)$"
 )
 _SIGN_IN = re.compile(r"(?i)(log-?in|sign-?in|sso|saml|oauth2?/authorize|adfs)")
+_log = logging.getLogger(__name__)
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 
 
@@ -172,20 +175,21 @@ class SourceAdapter(HTTPAdapter):
         if getattr(request, "expects_json", True):
             is_cut = check_answer(self.access.connection, self.access.token_env, response)
             if is_cut:
-                raise _RetryLater(call.truncated("the JSON ends in the middle"))
+                raise _RetryLater(call.truncated("The JSON ends in the middle"))
         return response
 
     def _receive(self, call: _Call, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
         """One exchange with the whole body read, so that a cut body is a failure of this attempt."""
         try:
             response = super().send(request, stream=True, **options)
+            call.limiter.has_answered = True
             _ = response.content
         except requests.exceptions.SSLError as error:
             raise self._untrusted(call, error) from None
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
-            raise _RetryLater(call.truncated("the connection was cut in the middle of the answer")) from None
+            raise _RetryLater(call.truncated("The connection was cut in the middle of the answer")) from None
         except requests.exceptions.Timeout:
-            raise _RetryLater(call.unreachable("no answer in time")) from None
+            raise _RetryLater(call.unreachable("No answer in time")) from None
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError, OSError) as error:
             raise _RetryLater(call.unreachable(_cause(error))) from None
         return response
@@ -259,7 +263,7 @@ class _Call:
 
     def wait_for_slot(self) -> None:
         if not self.limiter.acquire(self.endpoint, self.remaining_seconds()):
-            raise self.rate_limited(None, "it asks to wait for longer than a run may take")
+            raise self.rate_limited(None, "It asks to wait for longer than a run may take")
 
     def _decide(self, error: Exception) -> bool | float:
         """Whether to try again; a number is the wait in seconds (the limiter does the waiting that was asked for)."""
@@ -279,7 +283,7 @@ class _Call:
         status = response.status_code
         if status == 429 or (status == 503 and response.headers.get("Retry-After")):
             wait = response.headers.get("Retry-After")
-            return self.rate_limited(status, f"it asks to wait ({wait})" if wait else "too many requests")
+            return self.rate_limited(status, f"It asks to wait ({wait})" if wait else "Too many requests")
         return Unreachable(
             self.access.connection,
             self.subject,
@@ -308,9 +312,18 @@ class _Call:
 
 def _cause(error: BaseException) -> str:
     """The innermost reason of a connection error, without object addresses and secrets."""
-    text = str(getattr(error, "reason", None) or (error.args[0] if error.args else error))
-    text = text.rsplit(">: ", 1)[-1] if ">: " in text else text
+    inner = error.args[0] if error.args else error
+    text = str(getattr(inner, "reason", None) or inner)
+    text = re.sub(r"^HTTPS?Connection(Pool)?\([^)]*\): ", "", text)
     return redaction.redact(re.sub(r"<[^>]*>", "", text))[:300]
+
+
+def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    """Retries are ordinary; they are told where somebody listens."""
+    _log.info("Attempt %d failed, next in %.1f s: %s", details.retry_num, details.wait_for, details.caused_by)
+
+
+stamina.instrumentation.set_on_retry_hooks([_log_retry])
 
 
 def mount(session: requests.Session, access: Access, pool_size: int = 16) -> SourceAdapter:

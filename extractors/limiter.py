@@ -20,7 +20,7 @@ SLOWEST_PACE = 2.0  # seconds between two calls
 _FIRST_PACE = 0.05
 _RECOVERY = 0.9  # of the pace, per good answer
 _NUMBER = re.compile(r"^[0-9]+(\.[0-9]+)?$")
-_IDENTIFIER = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z][A-Z0-9_]+-\d+)(?=/|$)")
+_IDENTIFIER = re.compile(r"(?<!/api)/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z][A-Z0-9_]+-\d+)(?=/|$)")
 
 
 def endpoint_of(path: str) -> str:

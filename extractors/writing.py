@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from extractors.connection import Connection, Coverage, ExtractReport
+from extractors.description import land_connection, land_coverage
 from extractors.landing import Batch, Landing, Run
-from extractors.rows import canonical_json
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -108,25 +108,17 @@ class Writer:
         self, *, deployment: str, name: str, url: str, time_zone: str | None, tool_version: str | None
     ) -> None:
         """The connection's own row in `pmo/connections`."""
-        known = {
-            "kind": self.connection.kind,
-            "tool": self.connection.tool,
-            "deployment": deployment,
-            "name": name,
-            "url": url,
-            "time_zone": time_zone,
-            "tool_version": tool_version,
-        }
-        row = {"record_id": self.connection.id, "updated_at": None, "payload": canonical_json(known), **known}
-        self.append("pmo/connections", [row])
+        land_connection(
+            self.batch,
+            self.connection,
+            deployment=deployment,
+            name=name,
+            url=url,
+            time_zone=time_zone,
+            tool_version=tool_version,
+        )
 
     def cover(self, rows: Iterable[Coverage]) -> None:
         """This run's rows of `pmo/coverage`."""
-        rows = list(rows)
         self.report.coverage.extend(rows)
-        self.append("pmo/coverage", [self._coverage_row(row) for row in rows])
-
-    def _coverage_row(self, row: Coverage) -> dict[str, Any]:
-        known = vars(row)
-        record_id = f"{self.run.run_id}:{row.stream}:{row.project}"
-        return {"record_id": record_id, "updated_at": None, "payload": canonical_json(known), **known}
+        land_coverage(self.batch, self.report)

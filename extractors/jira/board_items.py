@@ -12,7 +12,7 @@ from typing import Any
 
 from extractors.errors import AccessDenied, BadRequest, NotFound
 from extractors.jira.client import THREADS
-from extractors.jira.metadata import Board
+from extractors.jira.metadata import Board, short_reason
 from extractors.jira.walks import Walks
 from extractors.rows import digest
 from extractors.writing import Writer, in_parallel
@@ -77,7 +77,7 @@ class BoardItems:
         try:
             return self._walks.filter_ids(str(board.filter_id), self._projects, condition)
         except (AccessDenied, BadRequest, NotFound) as error:
-            board.problems.append(f"its filter cannot be searched: {error}")
+            board.problems.append(f"its filter cannot be searched: {short_reason(error)}")
             return None
 
     def _known(self) -> dict[str, set[int]]:

@@ -86,7 +86,7 @@ def _cost(client: JiraClient, project_ids: list[str]) -> CheckLine:
         requests = len(project_ids) + math.ceil(issues / DC_ISSUES_PER_PAGE)
     # A page of full issues takes a few times as long as a count.
     minutes = max(1, math.ceil(requests * max(seconds, 0.1) * 3 / THREADS / 60))
-    text = f"about {issues:,} issues; a first load takes about {requests:,} requests and {minutes:,} minutes"
+    text = f"about {issues:,} issues; a first load takes about {requests:,} requests and {minutes:,} min"
     return CheckLine("ok", "first load", text)
 
 

@@ -14,6 +14,7 @@ from extractors.errors import AccessDenied, BadRequest, ExtractError, NotFound
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.fields import FieldRoles, find_roles
 from extractors.jira.records import instant_of
+from extractors.rows import digest
 from extractors.writing import Writer, in_parallel
 
 Json = dict[str, Any]
@@ -85,7 +86,9 @@ class Metadata:
             if board.filter_id is not None:
                 board.jql = self._client.filter(board.filter_id).get("jql")
         except (AccessDenied, NotFound, BadRequest) as error:
-            board.problems.append(f"its {'filter' if board.configuration else 'configuration'} cannot be read: {error}")
+            board.problems.append(
+                f"its {'filter' if board.configuration else 'configuration'} cannot be read: {short_reason(error)}"
+            )
         if board.kind != "kanban":
             self._add_sprints(board)
         return board
@@ -102,7 +105,7 @@ class Metadata:
                 board.problems.append("it has no sprints")
         except (AccessDenied, NotFound) as error:
             board.are_sprints_known = False
-            board.problems.append(f"its sprints cannot be read: {error}")
+            board.problems.append(f"its sprints cannot be read: {short_reason(error)}")
 
     def land(self, writer: Writer) -> None:
         """All small streams but board_items, which come after the issues."""
@@ -173,6 +176,12 @@ class Metadata:
         reason = "; ".join(f"board {board.board_id} ({board.name}): {', '.join(board.problems)}" for board in troubled)
         count = len(self.boards)
         return [Coverage("jira/boards", "*", count, count, skipped=len(troubled), reason=reason or None)]
+
+
+def short_reason(error: ExtractError) -> str:
+    """An error in a few words, for a list of reasons."""
+    status = f"HTTP {error.status}" if error.status is not None else type(error).__name__
+    return f"{status} {error.detail}".strip().rstrip(".")
 
 
 def _row(raw: Mapping[str, Any], columns: Mapping[str, Any], record_id: str | None = None) -> Json:
@@ -303,6 +312,4 @@ def _date(value: Any) -> Any:
 
 
 def _hash(payload: str, *more: str | None) -> str:
-    from extractors.rows import digest
-
     return digest(payload.encode(), *((text or "").encode() for text in more))
