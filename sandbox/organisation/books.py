@@ -96,6 +96,7 @@ class ItemBook(msgspec.Struct):
     done_at: datetime | None
     cancelled_at: datetime | None
     reopen_count: int
+    deleted_at: datetime | None = None  # Jira does not say when: the run after which it was missed
     tool: str = ""
 
 

@@ -101,6 +101,7 @@ class Card(msgspec.Struct):
             done_at=_when(self.done_at),
             cancelled_at=_when(self.cancelled_at),
             reopen_count=len(self.reopened),
+            deleted_at=_when(self.deleted_at),
         )
 
 

@@ -23,6 +23,8 @@ _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 class Organisation:
     """The organisation in a folder, as it stands after its last run. Close it, or use it in a `with`.
 
+    Open it anew after an advance: `now` and `version` are those of the moment when it was opened.
+
     Raises FileNotFoundError if nobody has simulated there.
     """
 

@@ -25,6 +25,7 @@ ITEMS_PER_TEAM_DAY = 1.18  # measured; sub-tasks and epics are items too
 QUIET_PACE = 0.15  # of one team at each site
 _IDLE = 3 * (1 - QUIET_PACE)  # teams less than there are
 SHORTEST_DAYS = 70
+HORIZON = 1500  # days from the start for which days off are published
 USUAL_DAYS = 135
 USUAL_ITEMS = 2000
 
@@ -75,7 +76,9 @@ def plan_cell(plan: Plan, cell: int) -> CellPlan:
         members = [_person(dice, tool, rank, number * MEMBERS + index, plan) for index in range(MEMBERS)]
         people.extend(members)
         project = projects[(0, 1, 1, 2)[number]]
-        teams.append(_team(tool, zone, cell, rank, number, project, [member.person_id for member in members]))
+        team = _team(tool, zone, cell, rank, number, project, [member.person_id for member in members])
+        team.days_off = holidays_between(plan.started_on, plan.started_on + HORIZON)
+        teams.append(team)
     paces = [round(dice.uniform(0.8, 1.2), 2) for _ in teams]
     if rank == 0:
         paces[2] = QUIET_PACE
@@ -104,7 +107,9 @@ def _person(dice: Random, tool: Tool, rank: int, number: int, plan: Plan) -> Per
         dice.choice(PEOPLE_ZONES[tool]),
         is_active=dice.random() > 0.04,
         starts_at_hour=dice.choice((8, 9, 9, 10)),
-        days_off=sorted({_day(day) for day in away} | set(holidays_between(plan.started_on, plan.started_on + 730))),
+        days_off=sorted(
+            {_day(day) for day in away} | set(holidays_between(plan.started_on, plan.started_on + HORIZON))
+        ),
     )
 
 
