@@ -17,6 +17,7 @@ _ATTRIBUTES = (
 )
 _START = re.compile(rf"(?:^|,)({_ATTRIBUTES})=")
 _TEXT_ATTRIBUTES = frozenset({"name", "goal"})
+_MOST_MARKS = 60
 _OPENING = re.compile(r"^[\w.$]+@[0-9a-fA-F]+\[")
 _SHAPES = {
     "id": re.compile(r"-?\d+"),
@@ -71,40 +72,36 @@ def parse_sprint_string(text: str) -> dict[str, Any] | None:
 
 
 def _attributes(body: str) -> dict[str, str] | None:
-    """Cut `body` at attribute names. A cut inside a name or goal is told by the shape of the other attributes.
+    """Cut `body` at attribute names.
 
-    A free text may contain ",goal=" or ",id=3" itself. Of the ways to read it, the one is taken where each
-    attribute occurs once, every value has its attribute's shape, and texts are as long as they can be.
+    A free text may hold ",goal=" or ",id=3" itself. Of the ways to cut, the first one is taken where every
+    attribute occurs once, every value has its attribute's shape, and no attribute disappears in a text; texts are
+    kept as short as that allows.
     """
     marks = [(match.start(), match.end(), match.group(1)) for match in _START.finditer(body)]
-    if not marks or marks[0][0] != 0:
+    if not marks or marks[0][0] != 0 or len(marks) > _MOST_MARKS:
         return None
     return _read(body, marks, 0, {})
 
 
 def _read(body: str, marks: list[tuple[int, int, str]], index: int, known: dict[str, str]) -> dict[str, str] | None:
-    """Read from mark `index` on; `known` holds what was read before. Depth is bounded by the number of marks."""
+    """Read from mark `index` on; `known` holds what was read before."""
     _, value_start, name = marks[index]
     if name in known:
         return None
-    is_text = name in _TEXT_ATTRIBUTES
-    ends = range(index + 1, len(marks) + 1) if not is_text else reversed(range(index + 1, len(marks) + 1))
+    last = len(marks)
+    ends = range(index + 1, last + 1) if name in _TEXT_ATTRIBUTES else (index + 1,)
     for following in ends:
-        value = body[value_start : marks[following][0] if following < len(marks) else len(body)]
+        value = body[value_start : marks[following][0] if following < last else len(body)]
         shape = _SHAPES.get(name)
         if shape is not None and not shape.fullmatch(value):
-            break
-        if is_text and not _rest_is_long_enough(marks, following, known, name):
-            continue
+            return None
         read = {**known, name: value}
-        if following == len(marks):
+        left = {mark[2] for mark in marks[following:]}
+        if not left | set(read) >= {mark[2] for mark in marks}:
+            return None  # the text has swallowed the only mark of an attribute; a longer one would, too
+        if following == last:
             return read
         if (rest := _read(body, marks, following, read)) is not None:
             return rest
     return None
-
-
-def _rest_is_long_enough(marks: list[tuple[int, int, str]], following: int, known: dict[str, str], name: str) -> bool:
-    """Taking a text up to mark `following` must not swallow an attribute that then is nowhere."""
-    left = {mark[2] for mark in marks[following:]} | set(known) | {name}
-    return left >= {mark[2] for mark in marks}

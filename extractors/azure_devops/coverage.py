@@ -1,0 +1,51 @@
+"""Rows of pmo/coverage: items that the tool says it has, against items that we hold with their whole history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from extractors.azure_devops.items import Ids, LandedItems
+from extractors.azure_devops.records import REVISIONS
+from extractors.connection import Coverage
+from extractors.errors import ExtractError
+
+
+def coverage_rows(
+    items: LandedItems,
+    projects: Sequence[str],
+    census: Mapping[str, Ids] | None,
+    deleted: set[int],
+    missing: Sequence[ExtractError],
+) -> list[Coverage]:
+    """One row per selected project, and one per configured project that cannot be seen.
+
+    `expected` counts the live items of the census (None in a run without one), `got` those of them that are landed
+    with all their revisions, `skipped` those whose earlier revisions the tool itself does not give.
+    """
+    is_gone = items.is_deleted | np.isin(items.ids, np.array(sorted(deleted), np.int64))
+    rows = [_of_project(items, project, census, is_gone) for project in projects]
+    rows += [Coverage(REVISIONS, error.subject.split("'")[1], reason=str(error)) for error in missing]
+    return rows
+
+
+def _of_project(
+    items: LandedItems, project: str, census: Mapping[str, Ids] | None, is_gone: np.typing.NDArray[np.bool_]
+) -> Coverage:
+    own = items.in_project(project)
+    listed = census[project] if census is not None else items.ids[own & ~is_gone]
+    landed = np.isin(listed, items.ids)
+    short = int(np.isin(listed, items.ids[items.is_incomplete]).sum())
+    reasons = []
+    if short:
+        reasons.append(f"of {short:,} items the tool does not give all earlier revisions")
+    return Coverage(
+        REVISIONS,
+        project,
+        expected=len(listed) if census is not None else None,
+        got=int(landed.sum()) - short,
+        deleted=int((own & is_gone).sum()),
+        skipped=short,
+        reason="; ".join(reasons) or None,
+    )

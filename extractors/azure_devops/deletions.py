@@ -1,0 +1,143 @@
+"""Deleted, restored and destroyed items.
+
+The recycle bin says who deleted an item and when. A destroyed item is in no list at all, so it shows only
+by its absence from a complete census, and is asked for once more by its id before it is believed. Lost
+permission looks the same; therefore a run that would miss too many items at once stops instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from extractors.azure_devops.client import AzureDevOpsClient
+from extractors.azure_devops.items import Ids, LandedItems
+from extractors.azure_devops.records import People, instant_of
+from extractors.errors import TooManyDeleted
+from extractors.rows import canonical_json
+from extractors.writing import Writer
+
+DELETED_ITEMS = "azure_devops/deleted_items"
+
+
+@dataclass(frozen=True)
+class KnownDeletion:
+    """A row of azure_devops/deleted_items that holds."""
+
+    project: str | None
+    deleted_at: datetime | None
+    is_destroyed: bool
+
+
+class Deletions:
+    """Brings azure_devops/deleted_items up to date with the tool."""
+
+    def __init__(self, client: AzureDevOpsClient, writer: Writer, people: People) -> None:
+        self.client, self.writer, self.people = client, writer, people
+        self.known = self._known()
+        self._in_bin: set[int] = set()
+
+    def land(
+        self, bins: Mapping[str, Sequence[int]], projects: Mapping[str, dict[str, Any]], items: LandedItems
+    ) -> None:
+        """`bins`: ids in the recycle bin of each project that could be read, by project id."""
+        self._in_bin = {item_id for ids in bins.values() for item_id in ids}
+        for project_id, ids in bins.items():
+            new = [item_id for item_id in ids if not self._is_in_bin_already(item_id)]
+            records = self.client.deleted_items(project_id, new) if new else []
+            self._append([self._bin_row(record, projects[project_id]["name"]) for record in records])
+        readable = {projects[project_id]["name"] for project_id in bins}
+        left = [
+            item_id
+            for item_id, deletion in self.known.items()
+            if item_id not in self._in_bin and not deletion.is_destroyed and deletion.project in readable
+        ]
+        self._settle(left, items)
+
+    def land_missing(self, census: Iterable[Ids], readable: Iterable[str], items: LandedItems, now: datetime) -> None:
+        """Items of the projects in `readable` that should be live but are not in the census: destroyed.
+
+        Also the reverse: what was taken for destroyed and is there again.
+        """
+        live = np.concatenate([np.empty(0, np.int64), *census])
+        of_projects = np.zeros(len(items), np.bool_)
+        for project in readable:
+            of_projects |= items.in_project(project)
+        deleted = np.array(sorted(self._in_bin.union(self.known)), np.int64)
+        expected = items.ids[of_projects & ~items.is_deleted & ~np.isin(items.ids, deleted)]
+        missing = np.setdiff1d(expected, live, assume_unique=True)
+        self._brake(len(missing), len(expected))
+        gone = sorted(set(missing.tolist()) - self.client.existing(missing.tolist()))
+        self._append([self._destroyed_row(item_id, _project_of(item_id, items), now) for item_id in gone])
+        back = [item_id for item_id, one in self.known.items() if one.is_destroyed and np.isin(item_id, live)]
+        self.writer.delete(DELETED_ITEMS, [str(item_id) for item_id in sorted(back)])
+
+    def _settle(self, left: list[int], items: LandedItems) -> None:
+        """Items that left the recycle bin are either live again or destroyed; the tool says which."""
+        existing = self.client.existing(left)
+        restored = sorted(existing)
+        self.writer.delete(DELETED_ITEMS, [str(item_id) for item_id in restored])
+        rows = []
+        for item_id in sorted(set(left) - existing):
+            deletion = self.known[item_id]
+            project = deletion.project or _project_of(item_id, items)
+            rows.append(self._destroyed_row(item_id, project, deletion.deleted_at))
+        self._append(rows)
+
+    def _brake(self, missing: int, expected: int) -> None:
+        ratio = self.client.connection.max_deleted_ratio
+        if missing and missing > ratio * expected:
+            raise TooManyDeleted(
+                self.client.connection.id,
+                "the organisation",
+                remedy="If the items were destroyed on purpose, raise max_deleted_ratio for one run; else give the "
+                "token's account back its permission on the area paths. Nothing was taken for deleted",
+                detail=f"{missing:,} of {expected:,} items are missing, more than the allowed share of {ratio:g}",
+            )
+
+    def _known(self) -> dict[int, KnownDeletion]:
+        columns = ["record_id", "is_deleted", "project", "deleted_at", "is_destroyed"]
+        landed = self.writer.landing.latest(DELETED_ITEMS, self.client.connection.id, columns).to_pylist()
+        return {
+            int(row["record_id"]): KnownDeletion(row["project"], row["deleted_at"], bool(row["is_destroyed"]))
+            for row in landed
+            if not row["is_deleted"]
+        }
+
+    def _is_in_bin_already(self, item_id: int) -> bool:
+        return item_id in self.known and not self.known[item_id].is_destroyed
+
+    def _bin_row(self, record: Mapping[str, Any], project: str) -> dict[str, Any]:
+        """One item of the recycle bin. The bin names people by text; the id is known if they were seen in this run."""
+        deleted_by = record.get("deletedBy")
+        return {
+            "record_id": str(record["id"]),
+            "updated_at": instant_of(record.get("deletedDate")),
+            "payload": canonical_json(record),
+            "item_id": str(record["id"]),
+            "project": project,
+            "deleted_at": instant_of(record.get("deletedDate")),
+            "deleted_by_id": self.people.id_of(deleted_by)
+            if isinstance(deleted_by, str)
+            else self.people.see(deleted_by),
+            "is_destroyed": False,
+        }
+
+    def _destroyed_row(self, item_id: int, project: str | None, deleted_at: datetime | None) -> dict[str, Any]:
+        """`deleted_at` is the tool's instant where it was known, else the start of the run that first missed it."""
+        facts = {"item_id": str(item_id), "project": project, "deleted_at": deleted_at, "is_destroyed": True}
+        return {"record_id": str(item_id), "updated_at": deleted_at, "payload": canonical_json(facts), **facts}
+
+    def _append(self, rows: list[dict[str, Any]]) -> None:
+        self.writer.append(DELETED_ITEMS, rows)
+
+
+def _project_of(item_id: int, items: LandedItems) -> str | None:
+    place = int(np.searchsorted(items.ids, item_id))
+    if place == len(items) or items.ids[place] != item_id:
+        return None
+    return items.project_names[items.projects[place]] or None

@@ -1,0 +1,73 @@
+"""Fetch what the feed did not give: items with missing revisions, and items that a census knows but we do not.
+
+An item that moves into a selected project brings its history along: its earlier revisions went by in the
+feed while it belonged to a project that is not selected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from extractors.azure_devops.client import AzureDevOpsClient
+from extractors.azure_devops.items import LandedItems
+from extractors.azure_devops.records import REVISIONS, RevisionReader
+from extractors.errors import NotFound
+from extractors.writing import Writer, in_parallel
+
+THREADS = 8
+MOST_ITEMS = 20_000  # of one run: beyond that something else is wrong, and a full run is cheaper
+
+
+class _Revision(msgspec.Struct):
+    id: int
+    rev: int
+    fields: dict[str, Any]
+
+
+def mend_histories(
+    client: AzureDevOpsClient,
+    writer: Writer,
+    reader: RevisionReader,
+    items: LandedItems,
+    unknown: Sequence[int],
+    tried: Mapping[int, int],
+) -> int:
+    """Land the full histories of incomplete and unknown items; how many rows that were.
+
+    `tried`: item -> last revision when it was incomplete before; as long as nothing happens to it there is no use
+    in asking again.
+    """
+    short = items.is_incomplete
+    pairs = zip(items.ids[short].tolist(), items.last_revisions[short].tolist(), strict=True)
+    wanted = [*unknown, *(item_id for item_id, last in pairs if tried.get(item_id) != last)]
+    if len(wanted) > MOST_ITEMS:
+        writer.report.warnings.append(f"{len(wanted):,} items lack revisions; {MOST_ITEMS:,} of them were fetched")
+        wanted = wanted[:MOST_ITEMS]
+    landed = 0
+    for _, pages in in_parallel(lambda item_id: _history(client, reader, item_id), wanted, THREADS):
+        for raws, sent_at in pages:
+            landed += writer.append(REVISIONS, reader.table(raws, sent_at))
+    return landed
+
+
+def _history(
+    client: AzureDevOpsClient, reader: RevisionReader, item_id: int
+) -> list[tuple[list[msgspec.Raw], datetime]]:
+    """All revisions of one item, cut down to the fields that the feed would have given."""
+    asked = set(reader.asked_fields)
+    try:
+        answers = list(client.item_revisions(item_id))
+    except NotFound:
+        return []  # deleted or destroyed meanwhile; the deletions will tell
+    return [([_cut(raw, asked) for raw in answer.value.items], answer.sent_at) for answer in answers]
+
+
+def _cut(raw: msgspec.Raw, asked: set[str]) -> msgspec.Raw:
+    """Descriptions and other long texts come along here, and are dropped: they are not ours to keep."""
+    revision = msgspec.json.decode(raw, type=_Revision)
+    revision.fields = {name: value for name, value in revision.fields.items() if name in asked}
+    return msgspec.Raw(msgspec.json.encode(revision))
