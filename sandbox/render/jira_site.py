@@ -116,7 +116,7 @@ def _filter_id(team: Team) -> str:
 
 def _filters(flavour: Flavour, site: Site) -> Iterator[tuple[str, str, Any]]:
     for team in site.teams:
-        number, jql = _filter_id(team), f"{team.board_jql} ORDER BY Rank ASC"
+        number, jql = _filter_id(team), team.board_jql
         address = f"{BASE}/rest/api/{flavour.api}/filter/{number}"
         yield number, "", {"self": address, "id": number, "name": f"Filter for {team.name}", "jql": jql}
 
