@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,7 @@ class CheckResult:
     expected: str
     detail: str = ""
     connection_id: str | None = None
+
+    def with_examples(self, names: Sequence[str]) -> CheckResult:
+        """The same with a few of the rows that are meant."""
+        return replace(self, detail=f"{self.detail} (e.g. {', '.join(names)})") if names else self

@@ -25,7 +25,7 @@ from orchestration.pipeline.context import RunOptions
 from orchestration.pipeline.record import RunRecords
 from orchestration.pipeline.reporting import report_to, reporter
 from orchestration.settings import Settings
-from quality.worker import start_worker, stop_worker
+from quality.worker import stop_worker, worker
 
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
@@ -45,7 +45,7 @@ def run_pipeline(options: RunOptions, *, is_rebuild: bool = False) -> int:
         report_to(progress)
         if is_rebuild:
             _forget_build(home)
-        start_worker()
+        worker()  # imports Great Expectations meanwhile
         try:
             with _sources(options, home):
                 run_id, is_done, failures = _execute(options, home)
@@ -131,6 +131,8 @@ def _failures(result: ExecuteInProcessResult, home: Home) -> list[str]:
         if not event.is_step_failure or event.step_key is None:
             continue
         data = event.step_failure_data
+        if event.step_key == "published__verdicts":
+            continue  # the summary names what was held, and why
         if event.step_key == "dbt_build" and (nodes := failed_nodes(home.dbt_target)):
             texts.append("The marts were not published; the last good publication stays. " + " ".join(nodes))
         elif data.user_failure_data is not None and data.user_failure_data.description:

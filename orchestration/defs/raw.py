@@ -126,5 +126,5 @@ def suite_result(key: dg.AssetKey, checks: list[CheckOutcome]) -> dg.AssetCheckR
         asset_key=key,
         check_name="expectations",
         severity=dg.AssetCheckSeverity.ERROR if is_error or not failed else dg.AssetCheckSeverity.WARN,
-        metadata={"expectations": len(checks), **{check.name: check.detail for check in failed}},
+        metadata={"expectations": len(checks), **{check.name: check.detail or "failed" for check in failed}},
     )

@@ -1,11 +1,20 @@
-"""Verdicts: what was landed counts only after the quality suites of its stream have passed."""
+"""Verdicts: what was landed counts, and what was built is published, only after the quality suites have passed."""
 
 from __future__ import annotations
 
+import json
+
+from extractors.ledger import LedgerRow
 from extractors.redaction import redact
+from extractors.streams import PMO, STREAMS
 from orchestration.pipeline.context import Pipeline
 from orchestration.pipeline.record import CheckOutcome, ConnectionResult
+from quality.marts import MartRequest, MartTable
+from quality.raw import RawConnection, RawRequest
 from quality.result import CheckResult
+from quality.worker import worker
+
+SHOWN = 3
 
 
 def judge(pipeline: Pipeline, tool: str, results: list[ConnectionResult]) -> list[CheckOutcome]:
@@ -16,48 +25,70 @@ def judge(pipeline: Pipeline, tool: str, results: list[ConnectionResult]) -> lis
     read = [result for result in results if result.is_asked and not result.is_held]
     if not read:
         return []
-    found = raw_checks(pipeline, tool, [result.connection_id for result in read])
+    found = worker().judge_raw(raw_request(pipeline, tool, [result.connection_id for result in read]))
     for result in read:
-        blocking = [
-            check
-            for check in found
-            if check.connection_id == result.connection_id and check.is_blocking and not check.passed
-        ]
+        own = [check for check in found if check.connection_id == result.connection_id]
+        blocking = [check for check in own if check.is_blocking and not check.passed]
         if blocking:
-            reason = "; ".join(f"{check.asset} {check.name}: {check.detail}" for check in blocking[:5])
-            result.held_reason = (
-                f"Connection '{result.connection_id}': its new data was not accepted, because {redact(reason)}. "
-                "Its last good state stays. `pmo doctor` checks the connection; Data Docs show the rows."
-            )
+            result.held_reason = _held(result.connection_id, blocking)
             pipeline.landing.judge(result.connection_id, "held", result.held_reason)
         else:
             pipeline.landing.judge(result.connection_id, "accepted", None)
-    return [
-        CheckOutcome(f"{check.connection_id}: {check.name}", check.asset, check.passed, check.is_blocking, check.detail)
-        for check in found
-    ]
+    return [_outcome(check) for check in found]
 
 
-def raw_checks(pipeline: Pipeline, tool: str, connection_ids: list[str]) -> list[CheckResult]:
-    """The results of the raw suites of `tool` over the rows that count and the pending ones."""
-    from quality.raw import RawRequest
-    from quality.worker import worker
+def _held(connection_id: str, blocking: list[CheckResult]) -> str:
+    reasons = "; ".join(f"{check.asset}: {redact(check.detail)}" for check in blocking[:SHOWN])
+    more = f"; and {len(blocking) - SHOWN} more" if len(blocking) > SHOWN else ""
+    return (
+        f"Connection '{connection_id}': its new data was not accepted. {reasons}{more}. Its last good state stays; "
+        "the next run reads it again. Data Docs show every check, `pmo doctor` what the connection may read."
+    )
 
+
+def raw_request(pipeline: Pipeline, tool: str, connection_ids: list[str]) -> RawRequest:
+    """The raw suites of `tool` over the rows that count and the pending ones."""
     ledger = pipeline.landing.batches()
-    request = RawRequest(
+    streams = [name for name, stream in STREAMS.items() if stream.tool == tool or name in PMO]
+    return RawRequest(
         tool=tool,
         run_id=pipeline.run.run_id,
-        connection_ids=tuple(connection_ids),
+        connections=tuple(_raw_connection(pipeline, ledger, each) for each in connection_ids),
         now=pipeline.run.started_at,
-        files={name: tuple(pipeline.landing.table(name).file_uris()) for name in _streams(tool)},
+        files={name: tuple(pipeline.landing.table(name).file_uris()) for name in streams},
         visible_batches=tuple(batch.batch_id for batch in ledger if batch.is_visible),
         new_batches=tuple(batch.batch_id for batch in ledger if batch.verdict == "pending"),
-        data_docs=pipeline.home.root / "data_docs",
     )
-    return worker().judge_raw(request)
 
 
-def _streams(tool: str) -> list[str]:
-    from extractors.streams import PMO, STREAMS
+def _raw_connection(pipeline: Pipeline, ledger: list[LedgerRow], connection_id: str) -> RawConnection:
+    own = [row for row in ledger if row.connection_id == connection_id and row.is_visible and row.is_final]
+    before = [row for row in own if row.run_id != pipeline.run.run_id and row.verdict == "accepted"]
+    return RawConnection(
+        connection_id,
+        last_complete_read=max((row.run_started_at for row in own), default=None),
+        previous_run_id=max(before, key=lambda row: row.sequence).run_id if before else None,
+    )
 
-    return [name for name, stream in STREAMS.items() if stream.tool == tool or name in PMO]
+
+def judge_marts(pipeline: Pipeline) -> list[CheckOutcome]:
+    """The mart suites over the warehouse of this run; Data Docs are written while the run goes on."""
+    request = MartRequest(pipeline.home.warehouse, pipeline.run.run_id, mart_tables(pipeline))
+    found = worker().judge_marts(request)
+    worker().write_docs(pipeline.home.root / "data_docs")
+    return [_outcome(check) for check in found]
+
+
+def mart_tables(pipeline: Pipeline) -> tuple[MartTable, ...]:
+    """The tables of core and marts with their grain, from the manifest of this build."""
+    nodes = json.loads(pipeline.home.manifest.read_bytes())["nodes"].values()
+    return tuple(
+        MartTable(node["schema"], node["name"], tuple(node["config"].get("meta", {}).get("grain") or ()))
+        for node in nodes
+        if node["resource_type"] == "model" and node["schema"] in {"core", "marts"}
+    )
+
+
+def _outcome(check: CheckResult) -> CheckOutcome:
+    prefix = f"{check.connection_id}: " if check.connection_id else ""
+    return CheckOutcome(f"{prefix}{check.name}", check.asset, check.passed, check.is_blocking, redact(check.detail))

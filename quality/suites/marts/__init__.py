@@ -1,0 +1,14 @@
+"""Suites of the published tables: what holds for each beyond its key. One file per subject."""
+
+from __future__ import annotations
+
+from quality.suite import Measure
+from quality.suites.marts import core, flow, satisfaction, scorecard, sprints
+
+MART_SUITES: dict[str, tuple[Measure, ...]] = {
+    **core.MEASURES,
+    **flow.MEASURES,
+    **sprints.MEASURES,
+    **satisfaction.MEASURES,
+    **scorecard.MEASURES,
+}

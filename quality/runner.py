@@ -1,0 +1,138 @@
+"""Great Expectations: suites made from our declarations, run over small frames, with Data Docs.
+
+Errors inside a result count as failures: Great Expectations can report success although a metric raised.
+A measure that is missing or not a number fails too, as map expectations skip empty cells.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from quality.result import CheckResult
+from quality.suite import Measure, Suite
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+
+_COMPLETE = {"result_format": "COMPLETE", "include_unexpected_rows": False}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A suite and its measures: one column per measure, one row per connection (raw) or one row (marts)."""
+
+    suite: Suite
+    frame: pd.DataFrame
+
+
+class Runner:
+    """One Great Expectations context for a run; its results become the Data Docs."""
+
+    def __init__(self) -> None:
+        logging.getLogger("great_expectations").setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", module="great_expectations")
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
+
+        self._gx = gx
+        self._context = gx.get_context(mode="ephemeral")
+        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        self._source = self._context.data_sources.add_pandas("measures")
+
+    def judge(self, title: str, judged: Sequence[Judged]) -> list[CheckResult]:
+        """Run every suite over its frame; one result per measure and row."""
+        return [result for each in judged for result in self._judge(title, each)]
+
+    def _judge(self, title: str, judged: Judged) -> list[CheckResult]:
+        suite = judged.suite
+        frame = judged.frame
+        definition = self._definition(suite)
+        run = definition.run(
+            batch_parameters={"dataframe": frame},
+            result_format=_COMPLETE,
+            run_id=self._gx.RunIdentifier(run_name=title),
+        )
+        found = {result.expectation_config.meta["measure"]: result.to_json_dict() for result in run.results}
+        return [result for measure in suite.measures for result in _results(suite, measure, frame, found)]
+
+    def _definition(self, suite: Suite) -> Any:
+        """The validation definition of a suite; made once per run."""
+        gx = self._gx
+        if suite.name in {definition.name for definition in self._context.validation_definitions.all()}:
+            return self._context.validation_definitions.get(suite.name)
+        asset = self._source.add_dataframe_asset(suite.name)
+        batch = asset.add_batch_definition_whole_dataframe("measures")
+        expectations = [
+            gx.expectations.ExpectColumnValuesToBeBetween(
+                column=measure.name,
+                min_value=measure.minimum,
+                max_value=measure.maximum,
+                severity="critical" if measure.is_blocking else "warning",
+                notes=measure.meaning,
+                meta={"measure": measure.name},
+            )
+            for measure in suite.measures
+        ]
+        named = self._context.suites.add(gx.ExpectationSuite(name=suite.name, expectations=expectations))
+        definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=named)
+        return self._context.validation_definitions.add(definition)
+
+    def write_docs(self, folder: Path) -> Path:
+        """Write the Data Docs of everything judged so far to `folder`, in place of what was there; the index page."""
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        site: Any = {
+            "class_name": "SiteBuilder",
+            "show_how_to_buttons": False,
+            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(part)},
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        }
+        name = f"site_{len(self._context.get_site_names())}"
+        self._context.add_data_docs_site(name, site)
+        self._context.build_data_docs(site_names=[name])
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+        return folder / "index.html"
+
+
+def _results(suite: Suite, measure: Measure, frame: pd.DataFrame, found: dict[str, Any]) -> Iterator[CheckResult]:
+    """One result per row of the frame, from Great Expectations' one per column."""
+    told = found.get(measure.name)
+    raised = _raised(told)
+    unexpected = set((told or {}).get("result", {}).get("unexpected_index_list") or [])
+    has_failed = told is None or not told["success"]
+    for position, value in enumerate(frame[measure.name].tolist()):
+        is_missing = value is None or value != value
+        passed = not (raised or is_missing or (has_failed and (position in unexpected or not unexpected)))
+        reason = raised or ("could not be computed" if is_missing else f"{value:,.6g}, expected {measure.expected}")
+        yield CheckResult(
+            suite=suite.name,
+            asset=suite.asset,
+            name=measure.name,
+            passed=passed,
+            is_blocking=measure.is_blocking,
+            observed="" if is_missing else f"{value:,.6g}",
+            expected=measure.expected,
+            detail="" if passed else f"{measure.name.replace('_', ' ')}: {reason}; {measure.meaning}",
+            connection_id=str(frame["connection_id"].iloc[position]) if "connection_id" in frame else None,
+        )
+
+
+def _raised(told: dict[str, Any] | None) -> str | None:
+    """What an expectation raised, however deep it hides; None if it ran."""
+    if told is None:
+        return "was not judged"
+    info = told.get("exception_info") or {}
+    infos = [info, *(value for value in info.values() if isinstance(value, dict))]
+    for each in infos:
+        if each.get("raised_exception"):
+            return f"could not be judged ({each.get('exception_message')})"
+    return None
