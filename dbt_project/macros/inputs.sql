@@ -46,8 +46,8 @@
 
 {# The latest version of every record of a stream, as a table expression: the last one that the source still had,
    with `is_deleted` and `deleted_seen_at` (extraction instant of the deletion) where a deletion followed it.
-   columns: the stream's own columns. Records with one version, the great majority, skip the sorting. #}
-{% macro latest(stream, columns) -%}
+   columns: the stream's own columns. newest: the instant by which the last version is told. Records with one version, the great majority, skip the sorting. #}
+{% macro latest(stream, columns, newest='extracted_at') -%}
     {%- set keys = ['connection_id', 'record_id', 'updated_at', 'extracted_at', 'run_id', 'payload_hash'] -%}
     (
         with
@@ -85,7 +85,7 @@
                 qualify
                     row_number() over (
                         partition by connection_id, record_id
-                        order by extracted_at desc, batch_sequence desc, payload_hash
+                        order by {{ newest }} desc nulls last, extracted_at desc, batch_sequence desc, payload_hash
                     )
                     = 1
             )

@@ -5,7 +5,8 @@ with
             {{
                 latest(
                     "surveys/responses",
-                    ["survey", "response_id", "question", "metric", "score", "scale_min", "scale_max", "submitted_at", "respondent_key", "scope_type", "scope_name", "has_comment", "comment", "source_file", "source_line"]
+                    ["survey", "response_id", "question", "metric", "score", "scale_min", "scale_max", "submitted_at", "respondent_key", "scope_type", "scope_name", "has_comment", "comment", "source_file", "source_line"],
+                    newest="updated_at"
                 )
             }}
     )
