@@ -44,8 +44,8 @@ def _slices(client: AzureDevOpsClient, project_id: str) -> Iterator[list[int]]:
         elif width is None:
             return
         else:
-            # This range was read to its end; whatever is beyond it is asked for at once, or in such ranges again.
-            last, good_width, width = last + width, width, None
+            # This range was read to its end; whatever is beyond it is asked for at once, or in a wider range.
+            last, good_width, width = last + width, min(FIRST_WIDTH, 2 * width), None
 
 
 def _query(last: int, width: int | None) -> str:
