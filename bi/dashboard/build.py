@@ -48,7 +48,7 @@ def write_dashboard(
 
 def _render(data: dict[str, Any], run: PublicationRun) -> str:
     data["run"] = {"run_id": run.run_id, "published_at": _instant(run.published_at_utc.replace(tzinfo=None))}
-    style, script, library = _text("style.css"), _text("app.js"), _library()
+    style, script, library = _text("style.css"), _script(), _library()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_text("template.html.j2"))
     return template.render(
@@ -81,6 +81,11 @@ def _text(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
+def _script() -> str:
+    """The page's own script: the files of script/ in the order of their names, one module together."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((HERE / "script").glob("*.js")))
+
+
 @cache
 def _charts() -> str:
     from bi.dashboard.charts import chart_specs
@@ -93,6 +98,7 @@ def _library() -> str:
     """Vega, Vega-Lite and vega-embed as one script that sets `window.vegaEmbed`."""
     import vl_convert
 
-    bundle: str = vl_convert.javascript_bundle(None, vl_version=VEGA_LITE)
+    # None is the whole bundle; the package's stub does not know.
+    bundle: str = vl_convert.javascript_bundle(None, vl_version=VEGA_LITE)  # type: ignore[arg-type]
     # A module keeps its names to itself; the end tag inside strings must not end the element.
     return "\n" + bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--") + "\n"

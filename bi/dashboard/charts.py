@@ -35,14 +35,14 @@ def _data(name: str) -> alt.Chart:
     return alt.Chart(alt.NamedData(name))
 
 
-def _wide(*layers: alt.Chart, height: int = 260) -> alt.LayerChart:
+def _wide(*layers: alt.Chart, height: int = 260) -> Any:
     return alt.layer(*layers).properties(
         width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
     )
 
 
 def _day(field: str = "day", title: str | None = None) -> alt.X:
-    axis = alt.Axis(title=title, labelOverlap="greedy", tickCount=8, grid=False, format="%d %b")
+    axis = alt.Axis(title=title, labelOverlap="greedy", tickCount=8, grid=False, format="%-d %b")
     return alt.X(f"{field}:T", axis=axis)
 
 
@@ -50,7 +50,7 @@ def _amount(field: str, title: str) -> alt.Y:
     return alt.Y(f"{field}:Q", axis=alt.Axis(title=title, tickCount=5))
 
 
-def _velocity() -> alt.LayerChart:
+def _velocity() -> Any:
     sprint = alt.X("sprint:N", sort=None, axis=alt.Axis(title=None, labelAngle=0, labelOverlap=True, labelLimit=90))
     kind = alt.Scale(domain=["Committed", "Completed"], range=["@quiet", "@accent"])
     bars = (
@@ -86,7 +86,7 @@ def _velocity() -> alt.LayerChart:
     return _wide(bars, mean)
 
 
-def _burndown() -> alt.LayerChart:
+def _burndown() -> Any:
     base = _data("days").encode(x=_day())
     series = alt.Scale(domain=["Remaining", "Ideal", "Scope"], range=["@accent", "@quiet", "@warm"])
     legend = alt.Legend(title=None, orient="top", symbolType="stroke")
@@ -142,7 +142,7 @@ def _item_tooltip(*more: alt.Tooltip) -> list[alt.Tooltip]:
     return [alt.Tooltip("ref:N", title="Item"), alt.Tooltip("title:N", title="Title"), *more]
 
 
-def _cycle_time() -> alt.LayerChart:
+def _cycle_time() -> Any:
     points = (
         _data("points")
         .mark_circle(size=42, opacity=0.55, color="@accent", cursor="pointer")
@@ -160,7 +160,7 @@ def _cycle_time() -> alt.LayerChart:
     return _wide(points, *_percentiles("start", "end"))
 
 
-def _cumulative_flow() -> alt.LayerChart:
+def _cumulative_flow() -> Any:
     colours = ["@stage-done", "@stage-waiting", "@stage-progress", "@stage-todo", "@stage-backlog"]
     labels = {"done": "Done", "waiting": "Waiting", "in_progress": "In progress", "todo": "To do", "backlog": "Backlog"}
     area = (
@@ -189,21 +189,20 @@ def _cumulative_flow() -> alt.LayerChart:
     return _wide(area)
 
 
-def _ageing() -> alt.LayerChart:
+def _ageing() -> Any:
     points = (
         _data("points")
         .mark_circle(size=80, opacity=0.8, cursor="pointer")
         .encode(
             x=alt.X("status:N", sort=None, axis=alt.Axis(title=None, labelAngle=0, labelLimit=110)),
             xOffset=alt.XOffset("spread:Q", scale=alt.Scale(domain=[-0.3, 1.3])),
-            y=alt.Y("days:Q", axis=alt.Axis(title="Age, days", tickCount=5)),
+            y=alt.Y("days:Q", scale=alt.Scale(type="sqrt"), axis=alt.Axis(title="Age, days", tickCount=6)),
             href="url:N",
             color=alt.Color(
                 "blocked:N",
                 scale=alt.Scale(domain=["Moving", "Blocked"], range=["@accent", "@bad"]),
                 legend=alt.Legend(title=None, orient="top"),
             ),
-            shape=alt.Shape("blocked:N", legend=None),
             tooltip=_item_tooltip(
                 alt.Tooltip("days:Q", title="Age, days", format=",.1f"),
                 alt.Tooltip("rank:Q", title="Older than, of delivered", format=".0%"),
@@ -226,23 +225,30 @@ def _ageing() -> alt.LayerChart:
                     domain=["up to 50 %", "50 to 85 %", "85 to 95 %", "over 95 %"],
                     range=["@band-1", "@band-2", "@band-3", "@band-4"],
                 ),
-                legend=alt.Legend(title="Delivered items were younger", orient="top", symbolType="square"),
+                legend=alt.Legend(
+                    title="Delivered items took",
+                    titleLimit=300,
+                    orient="top",
+                    symbolType="square",
+                    symbolStrokeColor="@quiet",
+                    symbolStrokeWidth=1,
+                ),
             ),
             tooltip=[alt.Tooltip("text:N", title="Band")],
         )
     )
-    chart: alt.LayerChart = _wide(bands, points).resolve_scale(color="independent")
-    return chart
+    return _wide(bands, points).resolve_scale(color="independent")
 
 
-def _throughput() -> alt.LayerChart:
+def _throughput() -> Any:
     bars = (
         _data("weeks")
-        .mark_bar(color="@accent", cornerRadiusEnd=2, binSpacing=1)
+        .mark_rect(color="@accent", stroke="@surface", strokeWidth=2, cornerRadius=2)
         .encode(
             x=_day("start"),
             x2="end:T",
-            y=_amount("items", "Items delivered"),
+            y=_amount("items", "Items"),
+            y2=alt.Y2Datum(0),
             tooltip=[
                 alt.Tooltip("start:T", title="Week of", format="%d %b %Y"),
                 alt.Tooltip("items:Q", title="Delivered"),
@@ -258,7 +264,7 @@ def _throughput() -> alt.LayerChart:
     return _wide(bars, arrived)
 
 
-def _satisfaction() -> alt.LayerChart:
+def _satisfaction() -> Any:
     base = _data("periods").encode(x=_day("start").axis(format="%b %y", grid=False, title=None, tickCount=6))
     low_high = {"y": alt.Y("low:Q", axis=alt.Axis(title="{measure}", tickCount=5)), "y2": "high:Q"}
     band = base.mark_errorbar(ticks=True, color="@quiet", thickness=1.5).encode(**low_high)
@@ -274,7 +280,7 @@ def _satisfaction() -> alt.LayerChart:
     return _wide(band, line, points, height=220)
 
 
-def _trend() -> alt.LayerChart:
+def _trend() -> Any:
     base = _data("periods").encode(
         x=alt.X("label:N", sort=None, axis=alt.Axis(title=None, labelAngle=0, labelOverlap=True))
     )

@@ -79,26 +79,18 @@ PREPARE = {
     ),
     "all_delivered": _query(
         """
-        select flow.item_key, flow.done_at, flow.cycle_time_hours, coalesce(bridge.team_key, item.team_key) as team_key
-        from fct_item_flow as flow
-        join dim_work_item as item using (item_key)
-        left join bridge_item_team as bridge
-            on bridge.item_key = flow.item_key
-            and flow.done_at >= bridge.valid_from
-            and (bridge.valid_to is null or flow.done_at < bridge.valid_to)
+        select item_key, done_at, cycle_time_hours, team_key, project_key
+        from fct_item_flow
         where
-            flow.policy_id = getvariable('policy')
-            and flow.cycle_time_hours is not null
-            and item.type_group not in ('epic', 'sub-task')
-            and not item.is_subtask
-            and not item.is_deleted
-            and flow.done_at >= (select first_date from first_month)
+            policy_id = getvariable('policy')
+            and is_in_flow
+            and cycle_time_hours is not null
+            and done_at >= (select first_date from first_month)
         """,
         "fct_item_flow",
-        "dim_work_item",
-        "bridge_item_team",
         empty="""
-        select ''::varchar as item_key, null::timestamp as done_at, 0.0 as cycle_time_hours, ''::varchar as team_key
+        select ''::varchar as item_key, null::timestamp as done_at, 0.0 as cycle_time_hours, ''::varchar as team_key,
+            ''::varchar as project_key
         limit 0
         """,
     ),
@@ -134,7 +126,7 @@ PREPARE = {
         "from all_evidence order by event_date desc, kpi_id, item_key, role, sprint_key limit getvariable('evidence')"
     ),
     "wip_items": _query(
-        "select distinct item_key from kpi_wip where policy_id = getvariable('policy')",
+        "select item_key from kpi_wip where policy_id = getvariable('policy') and is_in_flow",
         "kpi_wip",
         empty="select ''::varchar as item_key limit 0",
     ),
@@ -233,8 +225,10 @@ QUERIES = {
     ),
     "delivered": _query(
         """
-        select item_no as item, done_at as done, round(cycle_time_hours, 2) as hours, shown.team_key as team
-        from shown_delivered as shown join shown_items using (item_key) order by done_at, item_no
+        select
+            item_no as item, done_at as done, cycle_time_hours as hours,
+            nullif(shown.team_key, item.team_key) as team, nullif(shown.project_key, item.project_key) as project
+        from shown_delivered as shown join shown_items as item using (item_key) order by done_at, item_no
         """
     ),
     "flow": _query(
@@ -276,10 +270,10 @@ QUERIES = {
     "ageing": _query(
         """
         select
-            item_no as item, age_hours as hours, percentile_rank as rank, wip.stage, wip.status,
+            item_no as item, age_hours as hours, age_percentile_ratio as rank, unchanged_days as idle, wip.status,
             wip.is_blocked as blocked
         from kpi_wip as wip join shown_items using (item_key)
-        where policy_id = getvariable('policy') order by item_no
+        where policy_id = getvariable('policy') and is_in_flow order by item_no
         """,
         "kpi_wip",
     ),

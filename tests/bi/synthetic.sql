@@ -36,7 +36,7 @@ select w.item_key, 'default' as policy_id, w.connection_id, w.project_key, w.tea
     lead_time_hours / 24 as lead_time_days, cycle_time_hours / 24 as cycle_time_days, cycle_time_hours * 0.6 as active_hours, cycle_time_hours * 0.4 as waiting_hours,
     if(w.is_flagged, 12.0, 0.0) as blocked_hours, active_hours / (active_hours + waiting_hours) as flow_efficiency_ratio,
     if(i.done_at is null and i.started_at is not null, date_diff('second', i.started_at, now_at()) / 3600.0, null) as age_hours,
-    i.reopen_count, 0 as backward_move_count, i.started_at is null as has_skipped_start
+    i.reopen_count, 0 as backward_move_count, i.started_at is null as has_skipped_start, true as is_in_flow
 from core.dim_work_item w join in_items i on i.number = w.number;
 create table core.fct_state_interval as
 select item_key, row_number() over (partition by item_key order by entered_at)::integer as sequence, stage as status_id, stage as status, stage, entered_at,
@@ -86,8 +86,8 @@ select scope_type, scope_key, any_value(scope_name) as scope_name, period_start_
 from scopes join core.fct_state_interval using (item_key) cross join (select * from periods where period_type = 'day' and period_start_date > date '2025-09-01')
 group by scope_type, scope_key, period_start_date, until_date, stage;
 create table marts.kpi_wip as
-select f.item_key, 'default' as policy_id, f.connection_id, w.team_key, w.project_key, w.portfolio_key, f.age_hours, f.age_hours / 24 as age_days,
-    percent_rank() over (order by age_hours) as percentile_rank, w.stage, w.status, f.age_hours / 2 as hours_since_change, w.is_flagged as is_blocked
+select f.item_key, 'default' as policy_id, f.connection_id, w.team_key, w.project_key, w.portfolio_key, f.age_hours,
+    percent_rank() over (order by age_hours) as age_percentile_ratio, w.stage, w.status, f.age_hours / 48 as unchanged_days, w.is_flagged as is_blocked, true as is_in_flow
 from core.fct_item_flow f join core.dim_work_item w using (item_key) where f.started_at is not null and f.done_at is null;
 
 create table core.dim_sprint as

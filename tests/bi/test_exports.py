@@ -1,7 +1,5 @@
 """CSV and JSON per KPI: small, complete, and no formula where a spreadsheet would run it."""
 
-# ruff: noqa: S608 - texts of this test alone
-
 from __future__ import annotations
 
 import csv

@@ -1,6 +1,6 @@
 """The Tableau extract, read back with the Hyper engine: every table, every row, types intact."""
 
-# ruff: noqa: DTZ001, S608 - instants in the marts are naive UTC; table names are our own
+# ruff: noqa: DTZ001 - instants in the marts are naive UTC; table names are our own
 
 from __future__ import annotations
 

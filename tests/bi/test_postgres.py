@@ -1,7 +1,5 @@
 """The serving PostgreSQL schema on a real server: equal to the marts, readable by one role, never half there."""
 
-# ruff: noqa: S608 - table names are our own
-
 from __future__ import annotations
 
 import json

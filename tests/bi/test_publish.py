@@ -1,7 +1,5 @@
 """Write, audit, publish: the files, their agreement, and what a failure or a kill leaves."""
 
-# ruff: noqa: S608 - table names are our own
-
 from __future__ import annotations
 
 import json

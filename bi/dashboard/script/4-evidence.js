@@ -1,0 +1,156 @@
+// The evidence sheet: definition, figures, trend and items behind one value.
+
+function evidenceRows(kpi, score) {
+  if (!score) return [];
+  if (["wip", "wip_age_p85"].includes(kpi))
+    return isNow(score)
+      ? ageing.map((row) => ({ ...row, role: row.status, contribution: row.hours, unit: "hours" }))
+      : [];
+  const end = score.sprint === null ? periodEnd(score.type, score.start) : null;
+  return evidence.filter(
+    (row) =>
+      row.kpi === kpi &&
+      (score.sprint !== null
+        ? row.sprint === score.sprint
+        : row.sprint === null && row.day >= score.start && when(row.day) < end),
+  );
+}
+const isNow = (score) => asOf !== null && periodEnd(score.type, score.start) > when(asOf);
+
+function itemLink(item) {
+  return item.url
+    ? el("a", { href: item.url, target: "_blank", rel: "noopener noreferrer" }, item.ref ?? item.url)
+    : (item.ref ?? "–");
+}
+
+function evidenceTable(kpi, score) {
+  const scope = scopes[score?.scope ?? state.scope];
+  const rows = evidenceRows(kpi, score)
+    .map(withItem)
+    .filter((row) => inScope(row, scope));
+  if (!rows.length) return el("p", { class: "empty" }, noEvidence(kpi, score));
+  const unit = rows[0].unit ?? kpiById.get(kpi)?.unit;
+  const heads = [["Item"], ["Title"], ["Part"], rows[0].day && ["Date"], ["Contribution", true], ["History"]];
+  const history = (row) =>
+    untrusted.has(row.item)
+      ? el("span", { class: "chip stale", title: untrusted.get(row.item) }, "! incomplete")
+      : "complete";
+  const cells = (row) => [
+    el("td", {}, itemLink(row)),
+    el("td", { class: "text" }, row.title ?? "–"),
+    el("td", {}, (row.role ?? "–").replaceAll("_", " ")),
+    row.day ? el("td", {}, longDay(row.day)) : null,
+    el("td", { class: "number" }, show(row.contribution, unit === "ratio" ? "" : unit)),
+    el("td", {}, history(row)),
+  ];
+  const body = rows.slice(0, TABLE_ROWS).map((row) => el("tr", {}, cells(row)));
+  const cut = `The first ${TABLE_ROWS} of ${number(rows.length)} rows; table kpi_evidence holds all of them.`;
+  const size = el("p", { class: "hint" }, rows.length > TABLE_ROWS ? cut : plural(rows.length, "row"));
+  return el("div", {}, size, el("div", { class: "scroller" }, tableOf(heads.filter(Boolean), body)));
+}
+function noEvidence(kpi, score) {
+  if (!score || score.value === null) return "There is no value in this period, so nothing lies behind it.";
+  if (["nps", "csat"].includes(kpi))
+    return "The answers are in table fct_survey_response; they carry no names and are not part of this page.";
+  if (["wip", "wip_age_p85"].includes(kpi))
+    return "For a past period the evidence is table fct_state_interval: the stays in progress or waiting at the period’s end.";
+  return "The rows of this period are not part of this page; table kpi_evidence holds them.";
+}
+
+function explainCommand(kpi, score) {
+  const scope = scopes[score?.scope ?? state.scope];
+  const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
+  const where = scope && ["team", "project"].includes(scope.type) ? ` --${scope.type} ${quoted(scope.name)}` : "";
+  const time = isOfSprint(score)
+    ? ` --sprint ${quoted(sprints[score.sprint].name)}`
+    : ` --period ${(score?.start ?? state.start).slice(0, 7)}`;
+  return `pmo explain ${kpi}${where}${time}`;
+}
+
+/** Numerator, denominator and all else that is known of a score, as [term, value]. */
+function factsOf(kpi, score) {
+  const unit = kpiById.get(kpi)?.unit;
+  const scope = scopes[score?.scope ?? state.scope];
+  const plain = (value, digits) => (value === null || value === undefined ? "–" : number(value, digits));
+  const period = periodName(score?.type ?? state.type, score?.start ?? state.start);
+  return [
+    ["Scope", scope ? scopeName(scope) : "–"],
+    isOfSprint(score) ? ["Sprint", sprints[score.sprint].name] : ["Period", period],
+    ["Numerator", plain(score?.numerator, 2)],
+    ["Denominator", plain(score?.denominator, 2)],
+    ["Sample", plain(score?.sample)],
+    ["Period before", show(score?.previous, unit)],
+    ["Target", score?.target === null || !score ? "none set" : show(score.target, unit)],
+    ["Trust", score?.trust === null || !score ? "–" : `${percent(score.trust)} have a complete history`],
+    ["Data as of", instant(score?.as_of)],
+    ...answersBehind(kpi, score),
+  ];
+}
+const isOfSprint = (score) => score?.sprint !== null && score?.sprint !== undefined;
+
+function answersBehind(kpi, score) {
+  const isSame = (row) => row.scope === score?.scope && row.type === score?.type && row.start === score?.start;
+  return satisfaction
+    .filter((row) => row.metric === kpi && isSame(row))
+    .flatMap((row) => {
+      if (kpi !== "nps" || row.promoters === null) return [[`Answers, ${row.survey}`, number(row.responses)]];
+      const groups = `${row.promoters} promoters, ${row.passives} passives, ${row.detractors} detractors`;
+      const margin = row.nps_margin === null ? "–" : `± ${number(row.nps_margin, 1)}`;
+      return [
+        [`Answers, ${row.survey}`, groups],
+        ["Margin (95 %)", margin],
+      ];
+    });
+}
+
+function openEvidence(kpi, score) {
+  const about = kpiById.get(kpi) ?? {};
+  const [amount, unit] = parts(score?.value, about.unit);
+  const dialog = byId("evidence");
+  const title = el("h2", { id: "evidence-title" }, about.name ?? kpi);
+  const value = el("p", { class: "value" }, amount, unit ? el("small", {}, unit) : null, " ", statusChip(score));
+  const close = el("button", { class: "close", type: "button", "aria-label": "Close" }, "×");
+  close.addEventListener("click", () => dialog.close());
+  const facts = factsOf(kpi, score).map(([term, text]) => el("div", {}, el("dt", {}, term), el("dd", {}, text)));
+  const plot = el("div", { class: "plot" });
+  const origin = `Definition version ${about.definition_version ?? "–"} · policy ${data.policy} · owner ${about.owner ?? "–"}`;
+  const body = [
+    el("p", {}, about.definition ?? ""),
+    about.formula ? el("p", { class: "hint" }, "Formula: ", el("code", {}, about.formula)) : null,
+    el("dl", { class: "facts" }, facts),
+    el("h3", {}, "Trend"),
+    plot,
+    el("h3", {}, "What is behind it"),
+    evidenceTable(kpi, score),
+    el("h3", {}, "Down to the raw record"),
+    el("p", { class: "hint" }, "In a terminal: ", el("code", {}, explainCommand(kpi, score))),
+    el("p", { class: "hint" }, origin),
+  ];
+  dialog.replaceChildren(
+    el("div", { class: "sheet-head" }, el("div", {}, title, value), close),
+    el("div", { class: "sheet-body", tabindex: 0 }, body),
+  );
+  dialog.showModal();
+  drawTrend(plot, kpi, score);
+}
+
+function drawTrend(plot, kpi, score) {
+  const unit = kpiById.get(kpi)?.unit;
+  const scaled = (value) => (value === null ? null : value * (unit === "hours" ? 1 / 24 : unit === "ratio" ? 100 : 1));
+  const periods = scoresUpTo(kpi, score?.scope ?? state.scope)
+    .slice(-13)
+    .map((row) => ({
+      label: shortLabel(row),
+      value: scaled(row.value),
+      target: scaled(row.target),
+      text: show(row.value, unit),
+    }));
+  const isTrend = periods.filter((row) => row.value !== null).length > 1;
+  const title = unit === "hours" ? "Days" : unit === "ratio" ? "%" : null;
+  draw("trend", plot, { periods }, isTrend, "One period alone is no trend.", { axisY: title, label: "Trend" });
+}
+function shortLabel(row) {
+  if (row.sprint !== null) return sprints[row.sprint].name;
+  if (row.type === "quarter") return periodName(row.type, row.start).replace(" (so far)", "");
+  return formatDate(row.start, { month: "short", year: "2-digit" });
+}
