@@ -17,13 +17,13 @@ import msgspec
 import pyarrow as pa
 
 from extractors.connection import SILENT, CheckLine, Coverage, ExtractReport, Progress, SurveyFileConnection
-from extractors.description import land_connection, land_coverage
 from extractors.errors import ExtractError
-from extractors.landing import Batch, Landing, Run
+from extractors.landing import Landing, Run
 from extractors.surveys.client import Drop, find_drops, open_table, read_drop, split_pattern
 from extractors.surveys.reading import REJECTS, RESPONSES, FileFacts, FileReading, read_file
 from extractors.surveys.records import Plan, invitation_rows, locate, make_plan
 from extractors.surveys.repeats import Outcome, settle
+from extractors.writing import Writer
 
 INVITATIONS = "surveys/invitations"
 CURSOR_VERSION = 1
@@ -48,21 +48,28 @@ class SurveyFileSource:
     def extract(self, landing: Landing, run: Run) -> ExtractReport:
         """Land what is new or changed. Raises if any file cannot be used; then nothing of the run is landed."""
         plan = make_plan(self.connection)
-        before = self._cursor(landing, plan)
+        with landing.exclusive(self.connection.id):
+            return self._extract(landing, run, plan)
+
+    def _extract(self, landing: Landing, run: Run, plan: Plan) -> ExtractReport:
+        before = self._cursor(landing, plan, is_full=run.is_full)
         present = _Present(plan, before, find_drops(self.connection), run.started_at)
         present.read(self.progress)
         gone = {name: facts for name, facts in before.files.items() if name not in present.facts}
         report = ExtractReport(self.connection.id, run.run_id)
-        batch = landing.batch(run, self.connection.id, self.connection.kind)
-        repeated = self._land(landing, batch, plan, present, report)
+        writer = Writer(landing, run, self.connection, report)
+        repeated = self._land(writer, plan, present)
         facts = {
             name: msgspec.structs.replace(known, repeated=repeated[name]) if name in repeated else known
             for name, known in present.facts.items()
         }
-        report.coverage = coverage_rows(facts, gone)
-        self._describe(batch, plan, report)
+        writer.cover(coverage_rows(facts, gone))
+        _, pattern = split_pattern(self.connection)
+        # Where the folder lies says nothing about the answers, and differs between machines: the pattern is the url.
+        name, zone = self.connection.survey, plan.zone.key
+        writer.describe(deployment="file", name=name, url=pattern, time_zone=zone, tool_version=None)
         cursor = SurveyCursor(declaration=declaration_hash(plan), files={**gone, **facts})
-        batch.commit(msgspec.to_builtins(cursor), is_final=True)
+        writer.commit(msgspec.to_builtins(cursor), is_final=True)
         return report
 
     def check(self) -> list[CheckLine]:
@@ -85,30 +92,28 @@ class SurveyFileSource:
         lines.append(CheckLine("ok", "first load", f"{len(drops)} files, {size / 2**20:,.1f} MB: under a minute"))
         return lines
 
-    def _cursor(self, landing: Landing, plan: Plan) -> SurveyCursor:
+    def _cursor(self, landing: Landing, plan: Plan, *, is_full: bool) -> SurveyCursor:
         stored = landing.cursor(self.connection.id)
         if stored is None or stored.get("version") != CURSOR_VERSION:
             return SurveyCursor()
         cursor = msgspec.convert(stored, SurveyCursor)
-        if cursor.declaration == declaration_hash(plan):
+        if cursor.declaration == declaration_hash(plan) and not is_full:
             return cursor
-        # Lines are read otherwise than before: every file counts as changed, though as known.
+        # Lines are read otherwise than before, or all again: every file counts as changed, though as known.
         unread = {name: msgspec.structs.replace(facts, sha256="", size=-1) for name, facts in cursor.files.items()}
         return SurveyCursor(declaration=cursor.declaration, files=unread)
 
-    def _land(
-        self, landing: Landing, batch: Batch, plan: Plan, present: _Present, report: ExtractReport
-    ) -> dict[str, int]:
+    def _land(self, writer: Writer, plan: Plan, present: _Present) -> dict[str, int]:
         """Append rows and deletions; how many answers of each file just read are repeats."""
         read = {name: reading.answers for name, reading in present.readings.items()}
-        outcome = self._settle(landing, read)
-        count = report.count(RESPONSES)
+        outcome = self._settle(writer.landing, read)
         for table in outcome.kept:
-            count.landed += batch.append(RESPONSES, table)
-            count.seen += table.num_rows
-        count.deleted = batch.append(RESPONSES, _deletions(outcome.vanished))
-        self._land_rejects(landing, batch, present, report)
-        batch.append(INVITATIONS, invitation_rows(plan))
+            writer.append(RESPONSES, table)
+        writer.delete(RESPONSES, outcome.vanished)
+        rejects = [row for reading in present.readings.values() for row in reading.rejects]
+        # Of the files just read; a line that has been put right is no reject any more.
+        writer.replace(REJECTS, rejects, lambda key: key.rpartition(":")[0] in read)
+        writer.append(INVITATIONS, invitation_rows(plan))
         return {name: outcome.repeated[name] for name in read}
 
     def _settle(self, landing: Landing, read: Mapping[str, pa.Table]) -> Outcome:
@@ -117,35 +122,6 @@ class SurveyFileSource:
         columns = ["record_id", "is_deleted", "submitted_at", "source_file", "source_line"]
         landed = landing.latest(RESPONSES, self.connection.id, columns).to_pylist()
         return settle(read, [row for row in landed if not row["is_deleted"]], frozenset(read))
-
-    def _land_rejects(self, landing: Landing, batch: Batch, present: _Present, report: ExtractReport) -> None:
-        """Rejects of the files just read; those of lines that have been put right are deleted."""
-        if not present.readings:
-            return
-        rows = [row for reading in present.readings.values() for row in reading.rejects]
-        known = {row["record_id"] for row in rows}
-        landed = landing.latest(REJECTS, self.connection.id, ["record_id", "is_deleted", "source_file"]).to_pylist()
-        cured = [
-            row["record_id"]
-            for row in landed
-            if not row["is_deleted"] and row["source_file"] in present.readings and row["record_id"] not in known
-        ]
-        count = report.count(REJECTS)
-        count.seen = len(rows)
-        count.landed = batch.append(REJECTS, rows)
-        count.deleted = batch.append(REJECTS, _deletions(cured))
-
-    def _describe(self, batch: Batch, plan: Plan, report: ExtractReport) -> None:
-        _, pattern = split_pattern(self.connection)
-        land_connection(
-            batch,
-            self.connection,
-            deployment="file",
-            name=self.connection.survey,
-            url=pattern,  # where the folder lies says nothing about the answers, and differs between machines
-            time_zone=plan.zone.key,
-        )
-        land_coverage(batch, report)
 
 
 class _Present:
@@ -232,10 +208,6 @@ def declaration_hash(plan: Plan) -> str:
 def _is_untouched(known: FileFacts, drop: Drop) -> bool:
     is_same = known.size == drop.size and known.mtime_ns == drop.mtime_ns
     return is_same and drop.mtime_ns < (known.read_at - SETTLED).timestamp() * 1e9
-
-
-def _deletions(record_ids: Sequence[str]) -> list[dict[str, object]]:
-    return [{"record_id": record_id, "is_deleted": True} for record_id in record_ids]
 
 
 def _joined(problems: Sequence[ExtractError]) -> ExtractError:

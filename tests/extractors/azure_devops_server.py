@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 ANN = {"id": "11111111-0000-0000-0000-000000000001", "displayName": "Ann Lee", "uniqueName": "ann@example.org"}
@@ -28,7 +28,7 @@ START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 Reply = tuple[int, Any]
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - says what it is
     """An answer in place of the right one."""
 
     def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
@@ -275,7 +275,8 @@ class Organisation:
         if rest == "boards":
             return listed([{"id": "board-1", "name": "Stories"}])
         return listed([
-            {"id": "c1", "name": "New", "itemLimit": 0, "stateMappings": {"User Story": "New"}, "columnType": "incoming"},
+            {"id": "c1", "name": "New", "itemLimit": 0, "stateMappings": {"User Story": "New"},
+             "columnType": "incoming"},
             {"id": "c2", "name": "Doing", "itemLimit": 5, "isSplit": True, "stateMappings": {"User Story": "Active"},
              "columnType": "inProgress"},
         ])  # fmt: skip
@@ -297,6 +298,7 @@ def listed(records: list[Any]) -> dict[str, Any]:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet
     organisation: Organisation
     tokens: frozenset[str] = frozenset({"good"})
 
@@ -343,7 +345,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_POST = do_OPTIONS = answer
+    do_GET = do_POST = do_OPTIONS = answer  # noqa: N815 - the interface's names
 
 
 class AzureDevOpsServer:
@@ -355,7 +357,7 @@ class AzureDevOpsServer:
         self.origin = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.url = f"{self.origin}/pmo"
 
-    def __enter__(self) -> AzureDevOpsServer:
+    def __enter__(self) -> Self:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self
 
