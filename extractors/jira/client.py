@@ -78,11 +78,13 @@ class JiraClient:
     def package(self) -> Any:
         """The `jira` package's client on our HTTP layer. It asks nothing while it is made."""
         from jira import JIRA
+        from jira.resources import Resource
 
         client = JIRA(
             server=self.api_url,
             options={"rest_api_version": self.api_version, "check_update": False},
             get_server_info=False,
+            default_batch_sizes={Resource: None},  # the server's own page size
             max_retries=0,
             validate=False,
         )
@@ -325,6 +327,11 @@ class JiraClient:
                 )
             tokens.add(token)
             body["nextPageToken"] = token
+
+    def change_count(self, issue_id: str) -> int:
+        """How many histories an issue has, says Cloud."""
+        path, params = f"{self.api}/issue/{issue_id}/changelog", {"startAt": 0, "maxResults": 1}
+        return self.http.get(path, HistoryPage, params).value.total
 
     def changelog(self, issue_id: str) -> tuple[list[Raw], int]:
         """All histories of one issue on Cloud, and how many the tool says there are."""

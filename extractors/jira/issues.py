@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,12 +13,13 @@ from extractors.connection import ExtractReport, Progress
 from extractors.errors import SchemaChanged, Truncated
 from extractors.jira.client import BULK, DC_ISSUES_PER_PAGE, THREADS, FetchedIssue, JiraClient, issue_id_of
 from extractors.jira.fields import FieldRoles
-from extractors.jira.records import IssueRows
+from extractors.jira.records import IssueRows, instant_of
 from extractors.writing import Writer, in_parallel
 
 STREAM = "jira/issues"
 BATCH_ISSUES = 2_000
 BATCH_BYTES = 24 * 1024 * 1024
+AUDITED = 3  # histories of a batch whose length is checked
 _MOST_BROKEN = 20  # issues that cannot be read before the run gives up
 
 
@@ -35,6 +37,7 @@ class IssueLoader:
         self._rows = IssueRows(roles)
         self._bytes = 0
         self._broken = 0
+        self._longest: list[tuple[int, str, datetime]] = []
         self.sprints: dict[str, dict[str, Any]] = {}
 
     def load(self, ids: Sequence[int], after_batch: Callable[[int], None] = lambda _: None) -> set[int]:
@@ -63,6 +66,7 @@ class IssueLoader:
     def _add(self, issue: FetchedIssue) -> int:
         issue_id = issue_id_of(issue.payload)
         self._bytes += len(memoryview(issue.payload))
+        self._longest = sorted([*self._longest, (len(issue.histories), issue_id, issue.sent_at)])[-AUDITED:]
         try:
             if self._rows.add(issue) is not None:
                 self._rows.add(self._again(issue_id, issue), is_final=True)
@@ -105,9 +109,30 @@ class IssueLoader:
             return self._client.changelog(issue_id)
         return issue.histories, issue.change_count or 0
 
+    def _audit(self) -> None:
+        """Cloud's bulk answers do not say how many changes there are. Ask for the longest histories of the batch.
+
+        A cut hits the longest first, so three of them tell about all. Raises Truncated: nothing of the batch is kept.
+        """
+        for count, issue_id, sent_at in self._longest if self._client.is_cloud else ():
+            if self._client.change_count(issue_id) <= count:
+                continue
+            histories, _ = self._client.changelog(issue_id)
+            earlier = [history for history in histories if created_at(history) <= sent_at]
+            if len(earlier) > count:
+                raise Truncated(
+                    self._client.connection.id,
+                    f"POST {self._client.api}/changelog/bulkfetch",
+                    200,
+                    "Nothing of this batch was kept. Run again; if it stays so, tell the vendor",
+                    detail=f"It gave {count} histories of issue {issue_id}, which has {len(earlier)}",
+                )
+        self._longest = []
+
     def _flush(self) -> None:
         if not self._rows.issues:
             return
+        self._audit()
         for stream, rows in self._rows.tables().items():
             self._writer.append(stream, rows)
         self._drop_lost_links()
@@ -138,6 +163,12 @@ class IssueLoader:
 
 class _HistoryId(msgspec.Struct):
     id: str
+    created: str | int | float
+
+
+def created_at(history: Raw) -> datetime:
+    created = instant_of(msgspec.json.decode(history, type=_HistoryId).created)
+    return created or datetime.max.replace(tzinfo=UTC)
 
 
 def _history_id(history: Raw) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 import pytest
 import requests
-from tests.extractors.fault_server import FaultServer, Reply, Script, Seen, serving
 
 from extractors import limiter as limiters
 from extractors.connection import Secret
@@ -36,6 +35,7 @@ from extractors.errors import (
 from extractors.http import Access, RetryPolicy, check_url, mount
 from extractors.limiter import HostLimiter, endpoint_of, retry_after
 from extractors.session import BasicAuth, BearerAuth, SourceClient
+from tests.extractors.fault_server import FaultServer, Reply, Script, Seen, serving
 
 TOKEN = "canary-token-7f3a"
 QUICK = RetryPolicy(attempts=4, first_attempts=2, total_seconds=20, wait_initial=0.01, wait_max=0.05)
