@@ -64,9 +64,9 @@ def json_answer(value: Any, status: int = 200) -> Answer:
     return Answer(status, {"content-type": "application/json;charset=UTF-8"}, msgspec.json.encode(value))
 
 
-def credentials(authorization: str | None) -> tuple[str | None, str]:
+def credentials(authorization: str) -> tuple[str | None, str]:
     """(scheme, token) of an Authorization header; of Basic the password is the token."""
-    scheme, _, value = (authorization or "").partition(" ")
+    scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "basic":
         try:
             return "basic", base64.b64decode(value).decode("utf-8", "replace").partition(":")[2]
@@ -107,8 +107,7 @@ class Gate:
                 await asyncio.sleep(1.0 if fault.seconds is None else fault.seconds)
             if fault.kind == "hide":
                 scope.setdefault("state", {})["hidden_seconds"] = 60.0 if fault.seconds is None else fault.seconds
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        scheme, token = credentials(headers.get("authorization"))
+        scheme, token = credentials(_header(scope, b"authorization"))
         if refused := self._door(scheme, token, path):
             return refused
         answer = await _inner(self._app, scope, body)
@@ -122,9 +121,13 @@ class Gate:
             {
                 "site": self._site, "method": scope["method"], "path": path, "status": status,
                 "query": parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True),
-                "body": body.decode("utf-8", "replace"),
+                "body": body.decode("utf-8", "replace"), "accept": _header(scope, b"accept"),
             }
         )  # fmt: skip
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((bytes(value).decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 async def _body(receive: Receive) -> bytes:

@@ -2,7 +2,9 @@
 
 OpenAPI 3 (Jira) and Swagger 2 (Azure DevOps) are turned into JSON Schema. Relaxed is this alone: an
 optional property may be null, for the descriptions do not say where null is sent, and Jira sends it
-for every empty field; and Microsoft's bare `object` and lost generic types are any value. The specs lie beside the project, in `../shared/specs`.
+for every empty field; and Microsoft's bare `object` and lost generic types are any value.
+
+The specifications lie beside the project, in `../shared/specs`.
 """
 
 from __future__ import annotations
@@ -39,21 +41,28 @@ class Specification:
             definitions = self._document["definitions"]
             self._schemas["definitions"] = {name: _relaxed(one, is_swagger=True) for name, one in definitions.items()}
         # A longer path with fewer blanks is the more exact one: /issue/bulkfetch before /issue/{issueIdOrKey}.
-        paths = sorted(self._document["paths"], key=lambda path: (path.count("{"), -len(path)))
+        # Microsoft's x-ms-paths: addresses that differ in parameters alone.
+        self._paths = {**self._document["paths"], **self._document.get("x-ms-paths", {})}
+        paths = sorted(self._paths, key=lambda path: ("?" in path, path.count("{"), -len(path)))
         self._patterns = [(re.compile(_pattern(path), re.IGNORECASE), path) for path in paths]
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:
         """The description of an operation, or None if the specification has none."""
+        return next(iter(self._operations(method, path)), None)
+
+    def _operations(self, method: str, path: str) -> list[dict[str, Any]]:
+        """Descriptions of an address; Microsoft gives two where a parameter changes the answer's form."""
         if not path.lower().startswith(self._prefix.lower()):
-            return None
+            return []
+        found = []
         for pattern, template in self._patterns:
-            operation = self._document["paths"][template].get(method.lower())
+            operation = self._paths[template].get(method.lower())
             if operation and pattern.fullmatch(path[len(self._prefix) :]):
-                return {**operation, "parameters": self._parameters(template, operation)}
-        return None
+                found.append({**operation, "parameters": self._parameters(template, operation)})
+        return found
 
     def _parameters(self, template: str, operation: dict[str, Any]) -> list[dict[str, Any]]:
-        listed = [*self._document["paths"][template].get("parameters", []), *operation.get("parameters", [])]
+        listed = [*self._paths[template].get("parameters", []), *operation.get("parameters", [])]
         return [self._resolved(parameter) for parameter in listed]
 
     def _resolved(self, part: dict[str, Any]) -> dict[str, Any]:
@@ -79,9 +88,14 @@ class Specification:
 
     def request_faults(self, method: str, path: str, query: list[tuple[str, str]], body: str) -> list[str]:
         """What in a request the specification does not know, or forbids."""
-        operation = self.operation(method, path)
-        if operation is None:
+        operations = self._operations(method, path)
+        if not operations:
             return [f"{method} {path} is in no path of the specification"]
+        return min((self._request_faults(operation, path, query, body) for operation in operations), key=len)
+
+    def _request_faults(
+        self, operation: dict[str, Any], path: str, query: list[tuple[str, str]], body: str
+    ) -> list[str]:
         known = {p["name"] for p in operation["parameters"] if p["in"] == "query"}
         faults = [f"{path}: unknown parameter {name}" for name, _ in query if name not in known]
         required = {p["name"] for p in operation["parameters"] if p["in"] == "query" and p.get("required")}

@@ -39,7 +39,8 @@ def names(sandbox: Sandbox) -> dict[str, str]:
                 query = "SELECT [System.Id] FROM WorkItems WHERE [System.TeamProject] = @project"
                 found = azure.post(f"/{project['id']}/_apis/wit/wiql", {"query": query})["workItems"]
                 return {
-                    "project": project["id"], "team": team["id"], "folder": team["name"], "iteration": iterations[0]["id"],
+                    "project": project["id"], "team": team["id"], "folder": team["name"],
+                    "iteration": iterations[0]["id"],
                     "board": azure.json(f"{work}/boards")["value"][0]["id"], "item": str(found[0]["id"]),
                 }  # fmt: skip
     raise AssertionError("no team has iterations")
