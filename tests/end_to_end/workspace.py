@@ -71,7 +71,9 @@ class Workspace:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of the published marts, as a BI tool would read them."""
-        with duckdb.connect(str(self.home / "published" / "marts.duckdb"), read_only=True) as database:
+        with duckdb.connect() as database:
+            # Under its own name the file's catalog would be called `marts` like its schema, which DuckDB refuses.
+            database.execute(f"attach '{self.home}/published/marts.duckdb' as published (read_only); use published")
             return database.execute(sql).fetchall()
 
 
