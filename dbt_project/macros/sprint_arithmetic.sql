@@ -48,3 +48,16 @@
         else sum({{ points }}) filter (where {{ condition }})
     end
 {%- endmacro -%}
+
+{#- A comma-separated list of ids as text that is the same for the same set of ids; NULL for none. -#}
+{%- macro id_set(ids) -%}
+    {{ return(adapter.dispatch("id_set", "agile_pmo")(ids)) }}
+{%- endmacro -%}
+{%- macro default__id_set(ids) -%}
+    nullif(
+        array_to_string(
+            list_sort(string_split(replace(coalesce({{ ids }}, ''), ' ', ''), ',')), ','
+        ),
+        ''
+    )
+{%- endmacro -%}

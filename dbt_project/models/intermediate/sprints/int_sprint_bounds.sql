@@ -6,7 +6,7 @@
 -- later.
 with
     sprints as (select * from {{ ref("dim_sprint") }} where is_measurable),
-    policies as (select * from {{ ref("dim_policy") }} where is_active),
+    policies as (select * from {{ ref("dim_policy") }}),
     teams as (select * from {{ ref("dim_team") }}),
     connections as (select * from {{ ref("dim_connection") }}),
 
@@ -21,18 +21,7 @@ with
             policies.sprint_subtasks = 'include' as includes_subtasks,
             policies.velocity_window
         from sprints
-        cross join policies
-        qualify
-            row_number() over (
-                partition by sprints.sprint_key, policies.policy_id
-                order by
-                    case
-                        when policies.valid_from <= sprints.started_at
-                        then policies.valid_from
-                    end desc nulls last,
-                    policies.valid_from nulls first
-            )
-            = 1
+        inner join policies on {{ policy_holds("policies", "sprints.started_at") }}
     ),
     closes as (
         select

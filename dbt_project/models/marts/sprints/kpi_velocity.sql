@@ -4,9 +4,7 @@ with
         select * from {{ ref("dim_sprint") }} where state in ('active', 'closed')
     ),
     bounds as (select * from {{ ref("int_sprint_bounds") }}),
-    policies as (
-        select distinct policy_id from {{ ref("dim_policy") }} where is_active
-    ),
+    policies as (select distinct policy_id from {{ ref("dim_policy") }}),
     sprint_items as (select * from {{ ref("fct_sprint_item") }}),
 
     sprint_policies as (
