@@ -7,37 +7,45 @@ with
 
     tracked as (
         select
-            *,
+            items.item_key,
+            items.created_at,
+            items.deleted_at,
+            items.parent_id,
+            greatest(revisions.changed_at, items.created_at) as changed_from,
             row(
-                state,
-                coalesce(resolved_reason, reason),
-                project,
-                item_type,
-                area_id,
-                area_path,
-                iteration_id,
-                iteration_path,
-                points,
-                remaining_hours,
-                coalesce(is_blocked, false)
+                revisions.state,
+                coalesce(revisions.resolved_reason, revisions.reason),
+                revisions.project,
+                revisions.item_type,
+                revisions.area_id,
+                revisions.area_path,
+                revisions.iteration_id,
+                revisions.iteration_path,
+                revisions.points,
+                revisions.remaining_hours,
+                coalesce(revisions.is_blocked, false)
             ) as attributes,
+            revisions.*,
         from revisions
+        inner join
+            items
+            on revisions.connection_id = items.connection_id
+            and revisions.item_id = items.item_id
     ),
 
     changed as (
-        select *
+        select *, row_number() over item_life as revision_number
         from tracked
-        qualify
-            attributes
-            is distinct from lag(attributes) over (
-                partition by connection_id, item_id order by changed_at, rev
-            )
+        window item_life as (partition by item_key order by changed_from, rev)
+        qualify revision_number = 1 or attributes is distinct from lag(attributes) over item_life
     ),
 
     -- The iteration's node by its number, so that a renamed iteration stays the same one; else by its path.
     placed as (
         select
             changed.*,
+            -- A life begins with the item's creation, whatever its first revision says.
+            case when changed.revision_number = 1 then changed.created_at else changed.changed_from end as valid_from,
             areas.team_id as owner_team_id,
             coalesce(iterations.iteration_path, changed.iteration_path) as iteration_path_today,
         from changed
@@ -51,24 +59,19 @@ with
             iterations
             on changed.connection_id = iterations.connection_id
             and changed.iteration_id = iterations.iteration_id
+        where
+            changed.deleted_at is null
+            or changed.changed_from < changed.deleted_at
+            or changed.revision_number = 1
     )
 
 select
-    items.item_key,
-    items.connection_id,
-    items.item_id,
+    placed.item_key,
+    placed.connection_id,
+    placed.item_id,
     row_number() over item_life as state_number,
-    case
-        when row_number() over item_life = 1
-        then items.created_at
-        else greatest(placed.changed_at, items.created_at)
-    end as valid_from,
-    case
-        when lead(placed.rev) over item_life is not null
-        then greatest(lead(placed.changed_at) over item_life, items.created_at)
-        else items.deleted_at
-    end as valid_to,
-    placed.changed_at,
+    placed.valid_from,
+    coalesce(lead(placed.valid_from) over item_life, placed.deleted_at) as valid_to,
     placed.rev as history_id,
     placed.changed_by_id as author_id,
     placed.state as status_id,
@@ -78,18 +81,14 @@ select
     placed.remaining_hours,
     placed.project as project_id,
     placed.item_type as item_type_id,
-    items.parent_id,
+    placed.parent_id,
     coalesce(placed.area_id, '') as area_id,
     coalesce(placed.area_path, '') as recorded_path,
     coalesce(placed.is_blocked, false) as is_flagged,
 from placed
-inner join
-    items on placed.connection_id = items.connection_id and placed.item_id = items.item_id
 left join
     team_iterations
     on placed.connection_id = team_iterations.connection_id
     and placed.owner_team_id = team_iterations.team_id
     and placed.iteration_path_today = team_iterations.iteration_path
-where items.deleted_at is null or placed.changed_at < items.deleted_at or placed.changed_at <= items.created_at
-window
-    item_life as (partition by items.item_key order by placed.changed_at, placed.rev)
+window item_life as (partition by placed.item_key order by placed.valid_from, placed.rev)

@@ -25,19 +25,34 @@
 } -%}
 with
     items as (select * from {{ ref("int_item") }} where tool = 'jira'),
+    -- Imports bring changes that are older than the item: they count as of its creation.
     changes as (
-        select *
-        from {{ ref("stg_jira__issue_changes") }}
-        where attribute in ('{{ attributes.keys() | join("', '") }}')
+        select
+            items.item_key,
+            items.deleted_at,
+            greatest(changes.changed_at, items.created_at) as valid_from,
+            changes.history_id,
+            changes.item_number,
+            changes.author_id,
+            changes.attribute,
+            changes.from_id,
+            changes.from_text,
+            changes.to_id,
+            changes.to_text,
+        from {{ ref("stg_jira__issue_changes") }} as changes
+        inner join
+            items
+            on changes.connection_id = items.connection_id
+            and changes.issue_id = items.item_id
+        where changes.attribute in ('{{ attributes.keys() | join("', '") }}')
     ),
 
     -- All changes of one history apply together; of two of the same attribute the later holds.
     histories as (
         select
-            connection_id,
-            issue_id as item_id,
+            item_key,
+            valid_from,
             history_id,
-            changed_at,
             any_value(author_id) as author_id,
             min(item_number) as item_number,
             {% for attribute, (_, to_value) in attributes.items() -%}
@@ -46,48 +61,38 @@ with
                 ) as {{ attribute }},
             {% endfor %}
         from changes
-        group by connection_id, issue_id, history_id, changed_at
+        where deleted_at is null or valid_from < deleted_at
+        group by item_key, valid_from, history_id
     ),
 
     -- The value at creation is what the first change leaves, else today's.
     first_values as (
         select
-            connection_id,
-            issue_id as item_id,
+            item_key,
             {% for attribute, (from_value, _) in attributes.items() -%}
-                arg_min({{ from_value }}, {{ history_order("changed_at", "history_id", "item_number") }}) filter (
+                arg_min({{ from_value }}, {{ history_order("valid_from", "history_id", "item_number") }}) filter (
                     where attribute = '{{ attribute }}'
                 ) as {{ attribute }},
             {% endfor %}
         from changes
-        group by connection_id, issue_id
+        group by item_key
     ),
 
     creations as (
         select
             items.item_key,
-            items.connection_id,
-            items.item_id,
-            items.created_at,
-            items.deleted_at,
+            items.created_at as valid_from,
             {% for attribute, current_value in current_values.items() -%}
                 coalesce(first_values.{{ attribute }}, {{ current_value }}) as {{ attribute }},
             {% endfor %}
         from items
-        left join
-            first_values
-            on items.connection_id = first_values.connection_id
-            and items.item_id = first_values.item_id
+        left join first_values on items.item_key = first_values.item_key
     ),
 
     events as (
         select
             item_key,
-            connection_id,
-            item_id,
-            deleted_at,
-            created_at as valid_from,
-            null::timestamp as changed_at,
+            valid_from,
             null::bigint as history_id,
             null::bigint as item_number,
             null::text as author_id,
@@ -95,52 +100,37 @@ with
         from creations
         union all
         select
-            items.item_key,
-            histories.connection_id,
-            histories.item_id,
-            items.deleted_at,
-            -- Imports bring changes that are older than the item: they count as of its creation.
-            greatest(histories.changed_at, items.created_at) as valid_from,
-            histories.changed_at,
-            histories.history_id,
-            histories.item_number,
-            histories.author_id,
-            {% for attribute in attributes -%} histories.{{ attribute }}, {% endfor %}
+            item_key, valid_from, history_id, item_number, author_id, {{ attributes.keys() | join(", ") }},
         from histories
-        inner join
-            items
-            on histories.connection_id = items.connection_id
-            and histories.item_id = items.item_id
-        where items.deleted_at is null or histories.changed_at < items.deleted_at
     )
 
 select
-    item_key,
-    connection_id,
-    item_id,
+    events.item_key,
+    items.connection_id,
+    items.item_id,
     row_number() over item_life as state_number,
-    valid_from,
-    coalesce(lead(valid_from) over item_life, deleted_at) as valid_to,
-    changed_at,
-    history_id,
-    item_number,
-    author_id,
-    last_value(status ignore nulls) over item_life as status_id,
-    nullif(last_value(resolution ignore nulls) over item_life, '') as resolution_id,
+    events.valid_from,
+    coalesce(lead(events.valid_from) over item_life, items.deleted_at) as valid_to,
+    events.history_id,
+    events.item_number,
+    events.author_id,
+    last_value(events.status ignore nulls) over item_life as status_id,
+    nullif(last_value(events.resolution ignore nulls) over item_life, '') as resolution_id,
     -- Sprint ids, separated by commas alone; '' = in none.
-    replace(last_value(sprint ignore nulls) over item_life, ' ', '') as sprint_ids,
-    sprint is not null as has_sprint_change,
-    try_cast(last_value(points ignore nulls) over item_life as double) as points,
-    try_cast(last_value(remaining ignore nulls) over item_life as double) / 3600 as remaining_hours,
-    last_value(project ignore nulls) over item_life as project_id,
-    last_value(item_type ignore nulls) over item_life as item_type_id,
-    nullif(last_value(parent ignore nulls) over item_life, '') as parent_id,
-    nullif(last_value(epic ignore nulls) over item_life, '') as epic_id,
-    last_value(flagged ignore nulls) over item_life <> '' as is_flagged,
+    replace(last_value(events.sprint ignore nulls) over item_life, ' ', '') as sprint_ids,
+    events.sprint is not null as has_sprint_change,
+    try_cast(last_value(events.points ignore nulls) over item_life as double) as points,
+    try_cast(last_value(events.remaining ignore nulls) over item_life as double) / 3600 as remaining_hours,
+    last_value(events.project ignore nulls) over item_life as project_id,
+    last_value(events.item_type ignore nulls) over item_life as item_type_id,
+    nullif(last_value(events.parent ignore nulls) over item_life, '') as parent_id,
+    nullif(last_value(events.epic ignore nulls) over item_life, '') as epic_id,
+    last_value(events.flagged ignore nulls) over item_life <> '' as is_flagged,
 from events
+inner join items on events.item_key = items.item_key
 window
     item_life as (
-        partition by item_key
-        order by changed_at nulls first, history_id
+        partition by events.item_key
+        order by events.valid_from, events.history_id nulls first
         rows between unbounded preceding and current row
     )
