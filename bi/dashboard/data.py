@@ -56,7 +56,7 @@ def read_data(connection: duckdb.DuckDBPyConnection, limits: Limits) -> dict[str
         name: _table(connection, query) if query.needs <= present else {"columns": [], "rows": []}
         for name, query in QUERIES.items()
     }
-    data["notes"] = _notes(connection, present, data, limits)
+    data["notes"] = _notes(connection, data, limits)
     data["policy"] = policy
     return data
 
@@ -116,7 +116,7 @@ def _link(value: Any) -> str | None:
     return value if isinstance(value, str) and value.lower().startswith(SAFE_LINKS) else None
 
 
-def _notes(connection: duckdb.DuckDBPyConnection, present: set[str], data: dict[str, Any], limits: Limits) -> list[str]:
+def _notes(connection: duckdb.DuckDBPyConnection, data: dict[str, Any], limits: Limits) -> list[str]:
     notes = []
     for name, table, what in (
         ("delivered", "all_delivered", "delivered items in the cycle-time chart"),
@@ -126,7 +126,6 @@ def _notes(connection: duckdb.DuckDBPyConnection, present: set[str], data: dict[
         row = connection.execute(f"select count(*) from {table}").fetchone()
         total, shown = int(row[0]) if row else 0, len(data[name]["rows"])
         if shown < total:
-            notes.append(f"This page holds {shown:,} of {total:,} {what}; the published marts hold all of them.")
-    if {"kpi_scorecard"} <= present:
-        notes.append(f"Months shown: {limits.months}. Sprints shown per team: {limits.sprints}.")
+            notes.append(f"{shown:,} of {total:,} {what} are shown; the published marts hold all of them")
+    notes.append(f"months shown: {limits.months}; sprints shown per team: {limits.sprints}")
     return notes

@@ -229,7 +229,9 @@ QUERIES = {
             item_no as item, done_at as done, cycle_time_hours as hours,
             nullif(shown.team_key, item.team_key) as team, nullif(shown.project_key, item.project_key) as project
         from shown_delivered as shown join shown_items as item using (item_key) order by done_at, item_no
-        """
+        """,
+        "fct_item_flow",
+        "dim_work_item",
     ),
     "flow": _query(
         """
@@ -299,7 +301,10 @@ QUERIES = {
         join shown_items as item using (item_key)
         left join shown_sprints as sprint on sprint.sprint_key = shown.sprint_key
         order by kpi_id, event_date desc, item_no, role
-        """
+        """,
+        "kpi_evidence",
+        "dim_work_item",
+        "bridge_item_team",
     ),
     "untrusted": _query(
         """

@@ -176,7 +176,7 @@ select kpi_id, scope_type, scope_key, scope_name, period_type, period_start_date
     lag(v) over (partition by kpi_id, scope_type, scope_key, period_type order by period_start_date, sprint_key) as previous_value,
     case kpi_id when 'cycle_time_p85' then 240.0 when 'say_do' then 0.8 when 'nps' then 30 when 'defect_ratio' then 0.2 when 'throughput' then 20 end as target_value,
     case when target_value is null or v is null then 'no_target' when (direction = 'up') = (v >= target_value) then 'on_target' when abs(v - target_value) < 0.15 * target_value then 'at_risk' else 'off_target' end as status,
-    if(kpi_id in ('nps', 'csat'), null, 0.98) as trust_ratio, now_at() as data_as_of_at, 'run-0001' as run_id
+    if(kpi_id in ('nps', 'csat'), null, 0.98) as trust_ratio, if(kpi_id in ('nps', 'csat'), timestamp '2026-03-11 04:00:00', now_at()) as data_as_of_at, 'run-0001' as run_id
 from score_values join marts.dim_kpi using (kpi_id) where scope_type <> 'item_type';
 create table marts.kpi_evidence as
 select kpi_id, 'default' as policy_id, done_at::date as event_date, null::varchar as sprint_key, item_key, null::varchar as response_key,

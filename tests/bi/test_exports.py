@@ -60,4 +60,4 @@ def test_every_scorecard_kpi_has_its_files(published: Home) -> None:
     with (published.published / "csv" / "nps.csv").open(encoding="utf-8") as file:
         first = next(iter(csv.DictReader(file)))
     assert first["kpi_id"] == "nps"
-    assert first["data_as_of_at"] == "2026-03-20T06:00:00Z"
+    assert first["data_as_of_at"] == "2026-03-11T04:00:00Z"

@@ -76,12 +76,15 @@ function delta(score, kpi) {
   );
 }
 
+/** Are the data behind a score more than a day older than the newest of this page? */
+const isStale = (score) => score?.as_of && asOf && when(asOf) - when(score.as_of) > 86_400_000;
+
 function card(kpi) {
   const rows = scoresUpTo(kpi);
   const score = current(kpi);
   const [amount, unit] = parts(score?.value, kpiById.get(kpi)?.unit);
   const trust = score?.trust === null || score?.trust === undefined ? null : `trust ${percent(score.trust)}`;
-  const sprint = score?.sprint !== null && score?.sprint !== undefined ? sprints[score.sprint].name : null;
+  const sprint = isOfSprint(score) ? sprints[score.sprint].name : null;
   const meta = [sprint, trust, score && `as of ${shortDay(score.as_of)}`].filter(Boolean).join(" · ");
   return el(
     "button",
@@ -103,6 +106,7 @@ function card(kpi) {
       "span",
       { class: "card-foot" },
       statusChip(score),
+      isStale(score) ? el("span", { class: "chip stale" }, "! Stale") : null,
       delta(score, kpi),
       score ? null : el("span", { class: "delta" }, "No data in this period"),
     ),

@@ -146,8 +146,9 @@ function drawTrend(plot, kpi, score) {
       text: show(row.value, unit),
     }));
   const isTrend = periods.filter((row) => row.value !== null).length > 1;
+  const layers = periods.some((row) => row.target !== null) ? 2 : 1;
   const title = unit === "hours" ? "Days" : unit === "ratio" ? "%" : null;
-  draw("trend", plot, { periods }, isTrend, "One period alone is no trend.", { axisY: title, label: "Trend" });
+  draw("trend", plot, { periods }, isTrend, "One period alone is no trend.", { axisY: title, label: "Trend", layers });
 }
 function shortLabel(row) {
   if (row.sprint !== null) return sprints[row.sprint].name;

@@ -39,6 +39,7 @@ function config() {
 async function draw(name, node, datasets, hasData, emptyText, options = {}) {
   if (!hasData) return node.replaceChildren(el("p", { class: "empty" }, emptyText));
   const spec = coloured(specs[name]);
+  if (options.layers) spec.layer = spec.layer.slice(0, options.layers);
   if (options.axisY !== undefined) setAxisTitle(spec, options.axisY);
   const result = await window.vegaEmbed(
     node,

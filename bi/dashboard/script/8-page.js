@@ -34,7 +34,7 @@ function drawConnections() {
   byId("notes").replaceChildren(
     ...[
       `Published ${instant(data.run.published_at)} by run ${data.run.run_id}. Policy ${data.policy}.`,
-      ...data.notes,
+      data.notes.join(". "),
     ].map((note) => el("p", {}, note)),
   );
 }
