@@ -53,6 +53,7 @@ FIELDS: Mapping[str, str] = {
 }
 # Without these a revision says nothing; the others may be absent from an older server or another process.
 NEEDED = ("changed_at", "changed_by", "created_at", "project", "item_type", "state", "area_path", "iteration_path")
+ESTIMATES = ("points", "effort", "size")  # processes use one of them
 HIERARCHY = "System.LinkTypes.Hierarchy"
 NAME_AND_MAIL = re.compile(r"\s*(?P<name>[^<]*?)\s*<(?P<mail>[^>]*)>\s*")
 US_DATE = "%m/%d/%Y %I:%M:%S %p"  # the recycle bin's form in Microsoft's own example
@@ -193,7 +194,10 @@ def field_names(
         return wanted, []
     by_fold = {name.casefold(): name for name in known}
     names = {ours: by_fold[theirs.casefold()] for ours, theirs in wanted.items() if theirs.casefold() in by_fold}
-    lacking = [theirs for ours, theirs in wanted.items() if ours not in names]
+    has_points = any(ours in names for ours in ESTIMATES)
+    lacking = [
+        theirs for ours, theirs in wanted.items() if ours not in names and not (ours in ESTIMATES and has_points)
+    ]
     must = [wanted[ours] for ours in (*NEEDED, *overrides) if ours not in names]
     if must:
         raise ConfigError(

@@ -39,7 +39,8 @@ from extractors.rows import canonical_json
 from extractors.writing import Writer, in_parallel
 
 CURSOR_VERSION = 1
-COMMIT_ROWS = 20_000  # revisions or links per ledger batch
+APPEND_ROWS = 10_000  # per append: each looks up what is landed already
+COMMIT_ROWS = 20_000  # new revisions or links per ledger batch
 CENSUS_ALWAYS_BELOW = 20_000  # items: so many ids come in one or two requests per project
 CENSUS_EVERY = timedelta(hours=20)
 REMEMBERED_GAPS = 5_000
@@ -145,7 +146,7 @@ class _Extraction:
         self.projects, missing = select_projects(self.connection, visible)
         self.project_names = {project["id"]: project["name"] for project in visible}
         self.report.failures += missing
-        names, lacking = self._fields()
+        names = self._fields()
         reader = RevisionReader(names, self.people)
         self.cursor = self._start(names)
         self._describe(site.deployment if site else None)
@@ -156,17 +157,16 @@ class _Extraction:
         self._land_links()
         items = self._mend(reader, census)
         self._land_deletions(census, items)
-        if lacking:
-            self.report.warnings.append(f"The organisation has no field {', '.join(lacking)}; it stays empty.")
         self._close(census, items, missing)
         return self.report
 
-    def _fields(self) -> tuple[dict[str, str], list[str]]:
+    def _fields(self) -> dict[str, str]:
+        """The fields that we ask for; `pmo doctor` names those that the organisation lacks."""
         try:
             known: list[str] | None = [record["referenceName"] for record in self.client.fields()]
         except (NotFound, AccessDenied):
             known = None
-        return field_names(self.connection.id, self.connection.fields, known)
+        return field_names(self.connection.id, self.connection.fields, known)[0]
 
     def _start(self, names: Mapping[str, str]) -> AzureDevOpsCursor:
         """Where to go on; from the beginning if another selection is asked for than before, or everything."""
@@ -211,6 +211,7 @@ class _Extraction:
         selected = {project["name"] for project in self.projects.values()} if self.connection.projects else None
         known = set(before.ids.tolist()) if selected is not None else set()
         done = pending = 0
+        waiting: list[pa.Table] = []
         pages = read_feed(
             self.connection.id,
             "the feed of revisions",
@@ -219,27 +220,34 @@ class _Extraction:
         )
         for page in pages:
             table = reader.table(page.values, page.sent_at)
-            if selected is not None:
-                table = _of_projects(table, selected, known)
-            self.writer.append(REVISIONS, table)
-            done, pending = done + len(page.values), pending + table.num_rows
+            waiting.append(table if selected is None else _of_projects(table, selected, known))
+            done += len(page.values)
             self.progress.advance(REVISIONS, done, None)
             self.cursor.revisions_token = page.token
+            if sum(part.num_rows for part in waiting) >= APPEND_ROWS:
+                pending += self.writer.append(REVISIONS, pa.concat_tables(waiting))
+                waiting.clear()
             if pending >= COMMIT_ROWS:
                 self._commit()
                 pending = 0
+        if waiting:
+            self.writer.append(REVISIONS, pa.concat_tables(waiting))
 
     def _land_links(self) -> None:
         done = pending = 0
+        waiting: list[dict[str, Any]] = []
         for page in read_feed(self.connection.id, "the feed of links", self.client.links, self.cursor.links_token):
-            rows = self._link_rows(page)
-            self.writer.append(LINKS, rows)
-            done, pending = done + len(page.values), pending + len(rows)
+            waiting += self._link_rows(page)
+            done += len(page.values)
             self.progress.advance(LINKS, done, None)
             self.cursor.links_token = page.token
+            if len(waiting) >= APPEND_ROWS:
+                pending += self.writer.append(LINKS, waiting)
+                waiting.clear()
             if pending >= COMMIT_ROWS:
                 self._commit()
                 pending = 0
+        self.writer.append(LINKS, waiting)
 
     def _link_rows(self, page: Page) -> list[dict[str, Any]]:
         rows = [link_row(raw, page.sent_at, self.project_names, self.people) for raw in page.values]

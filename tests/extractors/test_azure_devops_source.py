@@ -224,6 +224,7 @@ def test_too_many_missing_items_stop_the_run(site: Site, organisation: Organisat
 def test_an_interrupted_first_load_goes_on_at_its_last_batch(
     site: Site, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(source_module, "APPEND_ROWS", 10)
     monkeypatch.setattr(source_module, "COMMIT_ROWS", 10)
     organisation.page_size = 5
     pages = 0
@@ -370,10 +371,9 @@ def test_a_service_principal_signs_in_at_entra(site: Site) -> None:
     assert "canary" not in str(caught.value)
 
 
-def test_fields_that_a_server_lacks_are_left_out_and_told(site: Site, organisation: Organisation) -> None:
+def test_fields_that_a_server_lacks_are_left_out(site: Site, organisation: Organisation) -> None:
     organisation.lacking_fields = {"Microsoft.VSTS.Scheduling.Size"}
-    report = site.run()
-    assert "Microsoft.VSTS.Scheduling.Size" in report.warnings[0]
+    site.run()
     assert set(site.rows("revisions")) == site.expected_revisions()
 
 
