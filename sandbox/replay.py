@@ -113,7 +113,7 @@ def _rendered(record: dict[str, Any], histories: list[dict[str, Any]], sprint_fi
     return RenderedIssue(
         row=row,
         document=msgspec.json.encode(record),
-        histories=[b"%013d %b" % (at, msgspec.json.encode(one)) for at, _, one in dated],
+        histories=[b"%013d %b" % (at, msgspec.json.encode({"created": one["created"], **one})) for at, _, one in dated],
         keys=[*former, record["key"]],
         sprint_ids=Site.sprint_ids(fields, sprint_field),
         version_ids=[int(version["id"]) for version in fields.get("fixVersions") or []],

@@ -42,7 +42,7 @@ class Histories:
         }  # fmt: skip
 
     def lines(self, item: Item) -> list[bytes]:
-        """One line a history, oldest first: epoch milliseconds, a blank, the history's JSON."""
+        """One line a history, oldest first: epoch milliseconds, a blank, the history's JSON with `created` first."""
         lines = []
         for change_set in item.history:
             items = [entry for change in change_set.changes for entry in self._items(item, change, change_set.at)]
@@ -52,9 +52,9 @@ class Histories:
 
     def _line(self, change_set: ChangeSet, items: list[dict[str, Any]]) -> bytes:
         history = {
+            "created": self._words.clock(change_set.at),
             "id": str(change_set.change_id),
             "author": self._words.users[change_set.author],
-            "created": self._words.clock(change_set.at),
             "items": items,
         }
         return b"%013d " % milliseconds(change_set.at) + bytes(raw(history))

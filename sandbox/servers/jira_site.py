@@ -22,7 +22,7 @@ from sandbox.store import BASE, Store, joined
 JSON = "application/json;charset=UTF-8"
 _NOT_NAVIGABLE = {"comment", "worklog"}
 _ID_FIELDS = {"id", "key", "issuekey"}
-_HEAD = 14  # 13 digits of epoch milliseconds and a blank before each stored history
+HEAD = 14  # 13 digits of epoch milliseconds and a blank before each stored history
 
 
 class ProblemError(Exception):
@@ -157,6 +157,14 @@ class JiraSite:
             found = self.store.value("select issue_id from issue_keys where key = ?", (name,))
         return None if found is None else int(found)
 
+    def numbers_of(self, names: Sequence[str]) -> list[int]:
+        """The ids of the issues among them, ascending."""
+        digits = {int(name) for name in names if name.isdigit()}
+        places = ", ".join("?" * len(digits))
+        found = {row[0] for row in self.store.rows(f"select id from issues where id in ({places})", tuple(digits))}  # noqa: S608
+        keys = (self.number_of(name) for name in names if not name.isdigit())
+        return sorted(found | {number for number in keys if number is not None})
+
     def respond(self, body: bytes, status: int = 200) -> Response:
         return Response(body.replace(BASE.encode(), self.base.encode()), status, media_type=JSON)
 
@@ -190,16 +198,11 @@ def whole(text: str | None, default: int) -> int:
 
 def history_documents(blob: bytes) -> list[bytes]:
     """Histories of an issue, oldest first."""
-    return [line[_HEAD:] for line in dated_lines(blob)]
+    return [line[HEAD:] for line in dated_lines(blob)]
 
 
 def dated_lines(blob: bytes) -> list[bytes]:
     return blob.split(b"\n") if blob else []
-
-
-def line_parts(line: bytes) -> tuple[int, bytes]:
-    """(epoch milliseconds, the history's JSON)."""
-    return int(line[: _HEAD - 1]), line[_HEAD:]
 
 
 def with_changelog(document: bytes, blob: bytes, newest: int | None) -> bytes:
