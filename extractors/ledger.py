@@ -17,10 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, WriterProperties, write_deltalake
-from deltalake.exceptions import TableNotFoundError
 
 from extractors.locks import exclusive
 from extractors.streams import LEDGER, LEDGER_SCHEMA
+from extractors.tables import DeltaHandle
 
 PENDING, ACCEPTED, HELD = "pending", "accepted", "held"
 _ZSTD = WriterProperties(compression="ZSTD")
@@ -61,22 +61,16 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LEDGER
+        self._handle = DeltaHandle(self.path)
         self._rows: list[LedgerRow] = []
         self._version = -1
 
-    def _open(self) -> DeltaTable | None:
-        try:
-            return DeltaTable(self.path)
-        except TableNotFoundError:
-            return None
-
     def rows(self, connection_id: str | None = None) -> list[LedgerRow]:
         """Batches in the order of their commits."""
-        delta = self._open()
+        delta = self._handle.current()
         if delta is not None and delta.version() != self._version:
             files = ds.dataset(delta.file_uris(), schema=LEDGER_SCHEMA, format="parquet")
-            rows = [LedgerRow(**row) for row in files.to_table().to_pylist()]
-            self._rows = sorted(rows, key=lambda row: (row.committed_at, row.connection_id, row.sequence))
+            self._rows = sorted((LedgerRow(**row) for row in files.to_table().to_pylist()), key=_order)
             self._version = delta.version()
         return [row for row in self._rows if connection_id is None or row.connection_id == connection_id]
 
@@ -88,7 +82,12 @@ class Ledger:
         self.path.mkdir(parents=True, exist_ok=True)
         table = pa.Table.from_pylist([vars(row)], schema=LEDGER_SCHEMA)
         with self._writing():
+            self.rows()
             write_deltalake(self.path, table, mode="append", writer_properties=_ZSTD)
+        delta = self._handle.current()
+        if delta is not None and delta.version() == self._version + 1:  # nobody else's commit came between
+            self._rows.append(row)
+            self._version = delta.version()
 
     def judge(self, connection_id: str, verdict: str, reason: str | None) -> int:
         """Turn the pending batches of a connection into `verdict`; how many there were."""
@@ -116,6 +115,10 @@ class Ledger:
     def _writing(self) -> contextlib.AbstractContextManager[None]:
         """Connections are extracted at the same time, and Delta lets no append pass an update: one after the other."""
         return exclusive(self.path.parent.parent.parent, "ledger", wait_seconds=_LOCK_SECONDS)
+
+
+def _order(row: LedgerRow) -> tuple[datetime, str, int]:
+    return row.committed_at, row.connection_id, row.sequence
 
 
 def _quote(text: str) -> str:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction
 
@@ -28,6 +28,29 @@ _STATISTICS = ["connection_id", "record_id", "batch_id"]
 _UNIQUE_TEXT = {"record_id", "payload", "payload_hash", "summary"}  # a dictionary would not pay
 _ROW_GROUP = 50_000
 _ATTEMPTS = 20  # of a commit, when other processes write the same table
+
+
+class DeltaHandle:
+    """A Delta table that is opened once and then only asked for what is new. For one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._delta: DeltaTable | None = None
+
+    def current(self) -> DeltaTable | None:
+        """The table at its newest version; None while there is none."""
+        try:
+            if self._delta is None:
+                self._delta = DeltaTable(self.path)
+            else:
+                self._delta.update_incremental()
+        except TableNotFoundError:
+            self._delta = None
+        return self._delta
+
+    def forget(self) -> None:
+        """Open anew next time, after a lost race."""
+        self._delta = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +71,9 @@ class RawTable:
         self.path = folder / name
         self.name = name
         self.schema = schema
+        self._handle = DeltaHandle(self.path)
+        self._files: tuple[int, list[RawFile]] = (-1, [])
+        self._is_schema_checked = False
 
     def append(self, table: pa.Table) -> list[str]:
         """Write rows of one connection and batch as one file; its name relative to the table."""
@@ -84,26 +110,26 @@ class RawTable:
                 if attempt == _ATTEMPTS - 1:
                     raise
                 time.sleep(0.01 * (attempt + 1))
-                delta = DeltaTable(self.path)
+                self._handle.forget()
+                delta = self.open() or delta
 
     def _open_for_writing(self) -> DeltaTable:
         """The table, created if need be, with the columns that streams.py got since it was created."""
-        if (delta := self.open()) is None:
+        delta = self.open()
+        if delta is None:
             self.path.mkdir(parents=True, exist_ok=True)
             configuration = {"delta.dataSkippingStatsColumns": ",".join(_STATISTICS)}
-            return DeltaTable.create(self.path, self.schema, mode="ignore", name=self.name, configuration=configuration)
-        known = {field.name for field in delta.schema().fields}
-        if missing := [field for field in self.schema if field.name not in known]:
-            from deltalake import Schema
-
-            delta.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
+            DeltaTable.create(self.path, self.schema, mode="ignore", name=self.name, configuration=configuration)
+            delta = DeltaTable(self.path)
+        if not self._is_schema_checked:
+            known = {field.name for field in delta.schema().fields}
+            if missing := [field for field in self.schema if field.name not in known]:
+                delta.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
+            self._is_schema_checked = True
         return delta
 
     def open(self) -> DeltaTable | None:
-        try:
-            return DeltaTable(self.path)
-        except TableNotFoundError:
-            return None
+        return self._handle.current()
 
     def file_uris(self) -> list[str]:
         """Absolute paths of the current files, in a fixed order."""
@@ -112,16 +138,20 @@ class RawTable:
 
     def files(self, connection_id: str, record_ids: Sequence[str] | None = None) -> list[RawFile]:
         """The files that may hold rows of the connection (and of any of `record_ids`)."""
-        if (delta := self.open()) is None:
-            return []
         wanted = sorted(record_ids) if record_ids is not None else None
-        rows = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
-        found = [self._raw_file(row) for row in rows]
         return [
             file
-            for file in sorted(found, key=lambda file: file.path)
+            for file in self._all_files()
             if file.connections[0] <= connection_id <= file.connections[1] and _overlaps(wanted, file.records)
         ]
+
+    def _all_files(self) -> list[RawFile]:
+        if (delta := self.open()) is None:
+            return []
+        if self._files[0] != delta.version():
+            rows = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+            self._files = (delta.version(), sorted((self._raw_file(row) for row in rows), key=lambda file: file.path))
+        return self._files[1]
 
     def _raw_file(self, row: dict[str, Any]) -> RawFile:
         def bounds(column: str) -> tuple[str, str]:

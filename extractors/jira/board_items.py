@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+
+import pyarrow as pa
 
 from extractors.errors import AccessDenied, BadRequest, NotFound
 from extractors.jira.client import THREADS
@@ -48,7 +49,7 @@ class BoardItems:
         """
         known = self._known()
         hashes: dict[str, str] = {}
-        rows: list[dict[str, Any]] = []
+        come: list[tuple[str, int]] = []
         gone: list[str] = [
             f"{board_id}:{issue}" for board_id in set(known) - {b.board_id for b in boards} for issue in known[board_id]
         ]
@@ -67,9 +68,10 @@ class BoardItems:
             hashes[board.board_id] = filter_hash(board, self._projects)
             before = known.get(board.board_id, set())
             left = (before if is_whole else before & set(changed)) - held
-            rows += [_row(board.board_id, issue) for issue in sorted(held - before)]
+            come += [(board.board_id, issue) for issue in sorted(held - before)]
             gone += [f"{board.board_id}:{issue}" for issue in left]
-        self._writer.append(STREAM, rows)
+        if come:
+            self._writer.append(STREAM, _table(come))
         self._writer.delete(STREAM, sorted(gone))
         return hashes
 
@@ -91,5 +93,12 @@ class BoardItems:
         return known
 
 
-def _row(board_id: str, issue_id: int) -> dict[str, Any]:
-    return {"record_id": f"{board_id}:{issue_id}", "updated_at": None, "board_id": board_id, "issue_id": str(issue_id)}
+def _table(pairs: Sequence[tuple[str, int]]) -> pa.Table:
+    """Rows of board_items by column; a company's boards hold as many as it has issues."""
+    return pa.table(
+        {
+            "record_id": [f"{board_id}:{issue}" for board_id, issue in pairs],
+            "board_id": [board_id for board_id, _ in pairs],
+            "issue_id": [str(issue) for _, issue in pairs],
+        }
+    )

@@ -8,55 +8,60 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from extractors.errors import TooManyDeleted
 from extractors.jira.client import BULK, THREADS, JiraClient, issue_id_of
 from extractors.writing import Writer, in_parallel
 
+Ids = np.ndarray[Any, np.dtype[np.int64]]
 FEW = 5  # so many may go in any project, however small
 
 
 @dataclass(frozen=True)
 class Landed:
-    """What is landed of one issue."""
+    """Ids of the landed issues that are not deleted, by project id. Arrays, because there may be millions."""
 
-    project_id: str
-    project_key: str
-    is_deleted: bool
-    updated: str | None
+    by_project: Mapping[str, Ids]
+
+    def count(self, project_id: str) -> int:
+        return len(self.by_project.get(project_id, ()))
+
+    @property
+    def everything(self) -> Ids:
+        return np.concatenate([*self.by_project.values(), np.empty(0, np.int64)])
 
 
 @dataclass(frozen=True)
 class Difference:
     """`unknown`: at the source but not landed. `missing`: landed but not in the walk, by project id."""
 
-    unknown: set[int]
-    missing: Mapping[str, set[int]]
+    unknown: list[int]
+    missing: Mapping[str, list[int]]
 
 
-def landed_issues(writer: Writer) -> dict[int, Landed]:
-    """Latest visible state of all issues of the connection."""
-    table = writer.landing.latest(
-        "jira/issues", writer.connection.id, ["record_id", "project_id", "project_key", "is_deleted", "updated_at"]
-    )
-    ids = table["record_id"].to_pylist()
-    projects, keys = table["project_id"].to_pylist(), table["project_key"].to_pylist()
-    deleted, updated = table["is_deleted"].to_pylist(), table["updated_at"].cast("int64").to_pylist()
-    return {
-        int(issue_id): Landed(project_id or "", key or "", is_deleted, at)
-        for issue_id, project_id, key, is_deleted, at in zip(ids, projects, keys, deleted, updated, strict=True)
-    }
+def landed_issues(writer: Writer) -> Landed:
+    table = writer.landing.latest("jira/issues", writer.connection.id, ["record_id", "project_id", "is_deleted"])
+    table = table.filter(pc.invert(table["is_deleted"]))
+    ids = table["record_id"].cast(pa.int64()).to_numpy()
+    projects = table["project_id"].combine_chunks().dictionary_encode()
+    codes = projects.indices.to_numpy(zero_copy_only=False)
+    return Landed({name: ids[codes == code] for code, name in enumerate(projects.dictionary.to_pylist()) if name})
 
 
-def compare(walked: Mapping[str, set[int]], landed: Mapping[int, Landed]) -> Difference:
+def compare(walked: Mapping[str, set[int]], landed: Landed) -> Difference:
     """Only projects that were walked to their end are compared."""
-    there = set().union(*walked.values()) if walked else set()
-    missing: dict[str, set[int]] = {}
-    for number, known in landed.items():
-        if not known.is_deleted and known.project_id in walked and number not in there:
-            missing.setdefault(known.project_id, set()).add(number)
-    alive = {number for number, known in landed.items() if not known.is_deleted}
-    return Difference(there - alive, missing)
+    there = np.fromiter((number for ids in walked.values() for number in ids), np.int64)
+    missing = {}
+    for project_id in walked:
+        gone = np.setdiff1d(landed.by_project.get(project_id, np.empty(0, np.int64)), there)
+        if len(gone):
+            missing[project_id] = gone.tolist()
+    return Difference(np.setdiff1d(there, landed.everything).tolist(), missing)
 
 
 def brake(

@@ -17,8 +17,8 @@ from extractors.jira.records import IssueRows, instant_of
 from extractors.writing import Writer, in_parallel
 
 STREAM = "jira/issues"
-BATCH_ISSUES = 2_000
-BATCH_BYTES = 24 * 1024 * 1024
+BATCH_ISSUES = 1_000
+BATCH_BYTES = 16 * 1024 * 1024
 AUDITED = 3  # histories of a batch whose length is checked
 _MOST_BROKEN = 20  # issues that cannot be read before the run gives up
 
@@ -40,32 +40,30 @@ class IssueLoader:
         self._longest: list[tuple[int, str, datetime]] = []
         self.sprints: dict[str, dict[str, Any]] = {}
 
-    def load(self, ids: Sequence[int], after_batch: Callable[[int], None] = lambda _: None) -> set[int]:
-        """Fetch and land issues, in the order of `ids`; the ids of those that were there.
+    def load(self, ids: Sequence[int], after_batch: Callable[[int], None] = lambda _: None) -> None:
+        """Fetch and land issues, in the order of `ids`; those that are gone by now are left out.
 
         `after_batch` is called with the last id of every full batch, when all up to it is appended.
         """
         size = BULK if self._client.is_cloud else DC_ISSUES_PER_PAGE
         chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
-        found: set[int] = set()
         done = 0
         for chunk, fetched in in_parallel(self._fetch, chunks, THREADS):
             for issue in fetched:
-                found.add(self._add(issue))
+                self._add(issue)
             done += len(chunk)
             self._progress.advance(STREAM, done, len(ids))
             if len(self._rows.issues) >= BATCH_ISSUES or self._bytes >= BATCH_BYTES:
                 self._flush()
                 after_batch(chunk[-1])
         self._flush()
-        return found
 
     def _fetch(self, chunk: Sequence[int]) -> list[FetchedIssue]:
         return self._client.fetch(chunk, self._fields)
 
-    def _add(self, issue: FetchedIssue) -> int:
+    def _add(self, issue: FetchedIssue) -> None:
         issue_id = issue_id_of(issue.payload)
-        self._bytes += len(memoryview(issue.payload))
+        self._bytes += sum(len(memoryview(raw)) for raw in (issue.payload, *issue.histories))
         self._longest = sorted([*self._longest, (len(issue.histories), issue_id, issue.sent_at)])[-AUDITED:]
         try:
             if self._rows.add(issue) is not None:
@@ -82,7 +80,6 @@ class IssueLoader:
             if self._broken > _MOST_BROKEN:
                 raise failure from None
             self._report.failures.append(failure)
-        return int(issue_id)
 
     def _again(self, issue_id: str, first: FetchedIssue) -> FetchedIssue:
         """The issue and its whole history once more, in the way that says how many changes there are.

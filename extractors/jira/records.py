@@ -124,16 +124,15 @@ class IssueRows:
         ordered = sorted(histories.values(), key=lambda pair: int(pair[0].id))
         if not is_final and _disagrees(issue, [history for history, _ in ordered], fetched.change_count):
             return issue.id
-        for history, body in ordered:
-            self._add_history(issue.id, history, body, fetched.sent_at)
-        payload_hash = digest(payload, *(body for _, body in ordered))
+        hashes = [self._add_history(issue.id, history, body, fetched.sent_at) for history, body in ordered]
+        payload_hash = digest(payload, *(text.encode() for text in hashes))
         self._add_issue(issue, payload, payload_hash, fetched, len(ordered))
         for user in (issue.fields.assignee, issue.fields.reporter, issue.fields.creator):
             self._see(user)
         self._add_links(issue, fetched.sent_at)
         return None
 
-    def _add_history(self, issue_id: str, history: History, body: bytes, sent_at: datetime) -> None:
+    def _add_history(self, issue_id: str, history: History, body: bytes, sent_at: datetime) -> str:
         author = self._see(history.author)
         payload_hash = digest(body)
         payload: str | None = body.decode()
@@ -145,6 +144,7 @@ class IssueRows:
                 item.field, item.field_id, item.from_id, item.from_text, item.to_id, item.to_text,
             ))  # fmt: skip
             payload = None
+        return payload_hash
 
     def _add_issue(self, issue: Issue, payload: bytes, payload_hash: str, fetched: FetchedIssue, landed: int) -> None:
         fields = issue.fields

@@ -208,15 +208,14 @@ class _Extraction:
         landed = census.landed_issues(self._writer)
         difference = census.compare(walked, landed)
         if difference.unknown:
-            self._loader.load(sorted(difference.unknown))
+            self._loader.load(difference.unknown)
         for project_id, missing in difference.missing.items():
-            self._settle(project_id, missing, landed, len(walked[project_id]))
+            self._settle(project_id, missing, landed.count(project_id), len(walked[project_id]))
 
-    def _settle(self, project_id: str, missing: set[int], landed: dict[int, census.Landed], walked: int) -> None:
+    def _settle(self, project_id: str, missing: list[int], known: int, walked: int) -> None:
         """Missing issues of a project: moved ones are landed anew, deleted ones get a deletion row."""
-        known = sum(1 for issue in landed.values() if issue.project_id == project_id and not issue.is_deleted)
-        there = census.still_there(self._client, sorted(missing))
-        gone = missing - there
+        there = census.still_there(self._client, missing)
+        gone = [number for number in missing if number not in there]
         ratio = self._connection.max_deleted_ratio
         stop = census.brake(self._connection.id, ratio, self._key(project_id), known, len(gone), walked)
         if there:
@@ -225,7 +224,7 @@ class _Extraction:
             self._report.failures.append(stop)
             self._failed.setdefault(project_id, str(stop))
         else:
-            self._deleted[project_id] = self._writer.delete("jira/issues", [str(number) for number in sorted(gone)])
+            self._deleted[project_id] = self._writer.delete("jira/issues", [str(number) for number in gone])
 
     def _issue_coverage(self, walked: dict[str, set[int]]) -> list[Coverage]:
         """Issues per project: what the source has (where its ids were walked) and what we hold."""
