@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -78,6 +80,7 @@ class AzureDevOpsClient:
         self._auth = make_auth(connection, self.access, authority)
         self.http = SourceClient(self.access, self.base_url, self._auth)
         self._version = API_VERSION
+        self.server_time: datetime | None = None  # when the server sent its first answer, by its own clock
 
     def discovery(self) -> Discovery:
         return Discovery(self.access, self.base_url, self._auth)
@@ -174,13 +177,16 @@ class AzureDevOpsClient:
         """An older server names the latest version that it knows; from then on we ask for that one."""
         asked = self._version
         try:
-            return call(asked)
+            answer = call(asked)
         except BadRequest as error:
             match = _LATEST_VERSION.search(error.detail)
             if match is None or match[1] == asked:
                 raise
             self._version = match[1]
-            return call(match[1])
+            answer = call(match[1])
+        if self.server_time is None and "Date" in answer.headers:
+            self.server_time = parsedate_to_datetime(answer.headers["Date"])
+        return answer
 
     def _unwrapped(self, path: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """A list, bare or in the tool's wrapper: the recycle bin has answered with both."""

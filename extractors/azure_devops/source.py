@@ -8,6 +8,7 @@ mended, deletions settled, and the coverage says what the tool has against what 
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,7 @@ APPEND_ROWS = 10_000  # per append: each looks up what is landed already
 COMMIT_ROWS = 20_000  # new revisions or links per ledger batch
 CENSUS_ALWAYS_BELOW = 20_000  # items: so many ids come in one or two requests per project
 CENSUS_EVERY = timedelta(hours=20)
+SAME_CLOCK = timedelta(minutes=1)
 REMEMBERED_GAPS = 5_000
 
 
@@ -132,7 +134,6 @@ class _Extraction:
         self.client, self.landing, self.run, self.progress = client, landing, run, progress
         self.connection = client.connection
         self.report = ExtractReport(self.connection.id, run.run_id)
-        self.writer = Writer(landing, run, self.connection, self.report)
         self.people = People()
         self.projects: dict[str, dict[str, Any]] = {}
         self.project_names: dict[str, str] = {}
@@ -140,13 +141,15 @@ class _Extraction:
         self._committed = 0  # revisions that are visible already
 
     def extract(self) -> ExtractReport:
+        names = self._fields()
+        self.run = self._by_the_servers_clock()
+        self.writer = Writer(self.landing, self.run, self.connection, self.report)
         discovery = self.client.discovery()
         site = discovery.site()
         visible = discovery.projects()
         self.projects, missing = select_projects(self.connection, visible)
         self.project_names = {project["id"]: project["name"] for project in visible}
         self.report.failures += missing
-        names = self._fields()
         reader = RevisionReader(names, self.people)
         self.cursor = self._start(names)
         self._describe(site.deployment if site else None)
@@ -167,6 +170,13 @@ class _Extraction:
         except (NotFound, AccessDenied):
             known = None
         return field_names(self.connection.id, self.connection.fields, known)[0]
+
+    def _by_the_servers_clock(self) -> Run:
+        """The run's start becomes the watermark, and revisions are dated by the server's clock."""
+        server = self.client.server_time
+        if server is None or abs(server - self.run.started_at) < SAME_CLOCK:
+            return self.run
+        return dataclasses.replace(self.run, started_at=server)
 
     def _start(self, names: Mapping[str, str]) -> AzureDevOpsCursor:
         """Where to go on; from the beginning if another selection is asked for than before, or everything."""

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -51,6 +52,7 @@ class Organisation:
         self.wiql_limit = 20_000
         self.lacking_fields: set[str] = set()
         self.clock = START
+        self.now: datetime | None = None  # what the server's Date header says; None: the real time
         self.requests: list[str] = []
         self.faults: list[Callable[[str, str], None]] = []
 
@@ -301,6 +303,10 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = 1 << 16  # head and body in one packet
     organisation: Organisation
     tokens: frozenset[str] = frozenset({"good"})
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        now = self.organisation.now
+        return format_datetime(now, usegmt=True) if now else super().date_time_string(timestamp)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""

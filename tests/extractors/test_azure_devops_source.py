@@ -39,6 +39,7 @@ class Site:
     def run(self, *, is_full: bool = False, **changes: Any) -> ExtractReport:
         self.runs += 1
         run = Run(f"run-{self.runs}", NOW + timedelta(hours=self.runs), is_full=is_full)
+        self.organisation.now = run.started_at
         report = self.source(**changes).extract(self.landing, run)
         self.landing.judge("ado", "accepted")
         return report
@@ -390,6 +391,13 @@ def test_an_older_server_is_asked_in_its_own_version(site: Site, organisation: O
     organisation.faults = [old]
     site.run()
     assert set(site.rows("revisions")) == site.expected_revisions()
+
+
+def test_the_watermark_is_the_servers_time(site: Site, organisation: Organisation) -> None:
+    organisation.now = NOW + timedelta(days=7)
+    site.source().extract(site.landing, Run("run", NOW))
+    site.landing.judge("ado", "accepted")
+    assert site.landing.watermark("ado") == organisation.now
 
 
 def test_a_full_run_reads_everything_again_and_writes_nothing_twice(site: Site, organisation: Organisation) -> None:
