@@ -61,3 +61,8 @@
         ''
     )
 {%- endmacro -%}
+
+{#- A text as SQL literal. -#}
+{%- macro text_literal(text) -%}
+    {{- return("'" ~ (text | replace("'", "''")) ~ "'") -}}
+{%- endmacro -%}

@@ -14,6 +14,7 @@ with
         select
             sprints.*,
             policies.policy_id,
+            policies.policy_version,
             policies.completion_cutoff = 'planned_end'
             and sprints.planned_end_at > sprints.started_at as ends_as_planned,
             policies.commitment_grace_hours,
@@ -59,6 +60,7 @@ with
         select
             sprint_key,
             policy_id,
+            policy_version,
             connection_id,
             team_key,
             is_closed,

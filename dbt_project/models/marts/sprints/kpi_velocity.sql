@@ -4,6 +4,7 @@ with
         select * from {{ ref("dim_sprint") }} where state in ('active', 'closed')
     ),
     bounds as (select * from {{ ref("int_sprint_bounds") }}),
+    windows as (select * from {{ ref("int_sprint_window") }}),
     policies as (select distinct policy_id from {{ ref("dim_policy") }}),
     sprint_items as (select * from {{ ref("fct_sprint_item") }}),
 
@@ -18,8 +19,7 @@ with
             sprints.started_at,
             sprints.closed_at,
             sprints.is_closed,
-            bounds.sprint_key is not null as is_measurable,
-            bounds.velocity_window
+            bounds.sprint_key is not null as is_measurable
         from sprints
         cross join policies
         left join
@@ -99,85 +99,44 @@ with
                     then 0
                 end as {{ measure }},
             {% endfor %}
-            case
-                when sprint_policies.is_closed and sprint_policies.is_measurable
-                then
-                    row_number() over (
-                        partition by
-                            sprint_policies.policy_id,
-                            coalesce(
-                                sprint_policies.team_key, sprint_policies.sprint_key
-                            ),
-                            sprint_policies.is_closed and sprint_policies.is_measurable
-                        order by sprint_policies.closed_at, sprint_policies.sprint_key
-                    )
-            end as closed_number
         from sprint_policies
         left join
             sums
             on sprint_policies.sprint_key = sums.sprint_key
             and sprint_policies.policy_id = sums.policy_id
     ),
-    numbered as (
+    averages as (
         select
-            *,
-            -- An active sprint looks back on all closed ones of its team.
-            coalesce(
-                closed_number,
-                1 + max(closed_number) over (
-                    partition by policy_id, coalesce(team_key, sprint_key)
-                ),
-                1
-            ) as position
-        from measures
-    ),
-    windows as (
-        select
-            numbered.sprint_key,
-            numbered.policy_id,
+            windows.sprint_key,
+            windows.policy_id,
             avg(coalesce(closed.completed_points, 0)) filter (
-                where
-                    closed.closed_number <= numbered.position
-                    and closed.closed_number
-                    > coalesce(numbered.closed_number, numbered.position - 1)
-                    - numbered.velocity_window
+                where windows.is_in_mean
             ) as velocity_mean_points,
             stddev_samp(coalesce(closed.completed_points, 0)) filter (
-                where
-                    closed.closed_number <= numbered.position
-                    and closed.closed_number
-                    > coalesce(numbered.closed_number, numbered.position - 1)
-                    - numbered.velocity_window
+                where windows.is_in_mean
             ) as velocity_stddev_points,
             avg(coalesce(closed.completed_points, 0)) filter (
-                where
-                    closed.closed_number < numbered.position
-                    and closed.closed_number
-                    >= numbered.position - numbered.velocity_window
-            ) as mean_before_points
-        from numbered
+                where windows.is_before
+            ) as velocity_mean_before_points
+        from windows
         inner join
-            numbered as closed
-            on numbered.policy_id = closed.policy_id
-            and coalesce(numbered.team_key, numbered.sprint_key)
-            = coalesce(closed.team_key, closed.sprint_key)
-            and closed.closed_number
-            between numbered.position - numbered.velocity_window and numbered.position
-        where numbered.is_measurable
-        group by numbered.sprint_key, numbered.policy_id
+            measures as closed
+            on windows.window_sprint_key = closed.sprint_key
+            and windows.policy_id = closed.policy_id
+        group by windows.sprint_key, windows.policy_id
     ),
     final as (
         select
-            numbered.sprint_key,
-            numbered.policy_id,
-            numbered.connection_id,
-            numbered.team_key,
-            numbered.sprint_name,
-            numbered.state,
-            numbered.started_at,
-            numbered.closed_at,
-            numbered.is_closed as is_final,
-            numbered.is_measurable,
+            measures.sprint_key,
+            measures.policy_id,
+            measures.connection_id,
+            measures.team_key,
+            measures.sprint_name,
+            measures.state,
+            measures.started_at,
+            measures.closed_at,
+            measures.is_closed as is_final,
+            measures.is_measurable,
             cast(committed_items as bigint) as committed_items,
             cast(committed_points as double) as committed_points,
             cast(added_items as bigint) as added_items,
@@ -201,16 +160,16 @@ with
             changed_points / nullif(committed_points, 0) as scope_change_ratio,
             (added_items + removed_items)
             / nullif(committed_items, 0) as scope_change_items_ratio,
-            windows.velocity_mean_points,
-            windows.velocity_stddev_points,
-            windows.mean_before_points as velocity_mean_before_points,
+            averages.velocity_mean_points,
+            averages.velocity_stddev_points,
+            averages.velocity_mean_before_points,
             completed_points
-            / nullif(windows.mean_before_points, 0) as predictability_ratio
-        from numbered
+            / nullif(averages.velocity_mean_before_points, 0) as predictability_ratio
+        from measures
         left join
-            windows
-            on numbered.sprint_key = windows.sprint_key
-            and numbered.policy_id = windows.policy_id
+            averages
+            on measures.sprint_key = averages.sprint_key
+            and measures.policy_id = averages.policy_id
     )
 select *
 from final
