@@ -76,10 +76,10 @@ class Answer(msgspec.Struct):
     cut: int | None = None
 
 
-KINDS = {
-    "429", "429-date", "429-none", "401", "403", "404", "500", "502", "503", "504", "cut", "html200", "html203",
-    "redirect", "slow", "delay", "empty", "repeat_token", "hide", "truncate_changelog",
+REFUSALS = {
+    "429", "429-date", "429-none", "401", "403", "404", "500", "502", "503", "504", "html200", "html203", "redirect",
 }  # fmt: skip
+KINDS = REFUSALS | {"cut", "slow", "delay", "empty", "repeat_token", "hide", "truncate_changelog"}
 
 
 def read_faults(text: bytes | str, source: str) -> list[Fault]:
@@ -107,7 +107,14 @@ def load_faults(path: Path | None) -> list[Fault]:
 
 
 def striking(faults: Sequence[Fault], path: str) -> list[Fault]:
-    return [fault for fault in faults if fault.strikes(path)]
+    """The faults of one request. One that refuses it is the last: those behind it wait for the next request."""
+    found = []
+    for fault in faults:
+        if fault.strikes(path):
+            found.append(fault)
+            if fault.kind in REFUSALS:
+                break
+    return found
 
 
 def refusal(fault: Fault) -> Answer | None:

@@ -1,0 +1,234 @@
+"""The sandbox as a program: the clock moves on, ports, signals, survey files, replayed records."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from python_calamine import CalamineWorkbook
+
+from sandbox.model import Tool
+from sandbox.organisation import Organisation
+from sandbox.rendering import SandboxError, advance, ensure
+from sandbox.serve import running, start_background
+from tests.sandbox.serving import Sandbox, Site, free_port_base, replaying, serving_organisation, stop
+
+APACHE = Path(__file__).resolve().parents[3] / "shared" / "data" / "jira_apache"
+needs_records = pytest.mark.skipif(not APACHE.is_dir(), reason="needs the real records beside the project")
+
+
+def documents(site: Site) -> dict[str, Any]:
+    """All issues of a Jira Cloud site by id, with their histories' count."""
+    found = site.post("/rest/api/3/search/jql", {"jql": "project is not EMPTY", "maxResults": 5000})["issues"]
+    numbers = [issue["id"] for issue in found]
+    issues: dict[str, Any] = {}
+    for start in range(0, len(numbers), 100):
+        asked = {"issueIdsOrKeys": numbers[start : start + 100], "fields": ["*all"], "expand": ["changelog"]}
+        issues |= {issue["id"]: issue for issue in site.post("/rest/api/3/issue/bulkfetch", asked)["issues"]}
+    return issues
+
+
+def revisions(site: Site) -> dict[tuple[int, int], Any]:
+    found, params = {}, {"includeDeleted": "true", "$maxPageSize": 1000}
+    while True:
+        batch = site.json("/_apis/wit/reporting/workitemrevisions", **params)
+        found |= {(one["id"], one["rev"]): one["fields"] for one in batch["values"]}
+        if batch["isLastBatch"]:
+            return found
+        params["continuationToken"] = batch["continuationToken"]
+
+
+@pytest.fixture(scope="module")
+def advanced(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """(served sandbox three weeks later, issues before, revisions before, the present before)."""
+    with serving_organisation(tmp_path_factory.mktemp("advanced"), items=600) as served:
+        with Organisation(served.home) as organised:
+            present = organised.now
+        before = documents(served.cloud), revisions(served.azure), present
+        for _ in range(3):
+            advance(served.home, 7)
+        yield served, *before
+
+
+def test_a_running_server_shows_what_happened(advanced: Any) -> None:
+    served, before, _, present = advanced
+    after = documents(served.cloud)
+    assert after.keys() - before.keys()
+    changed = {n for n in after.keys() & before.keys() if after[n] != before[n]}
+    assert changed
+    with Organisation(served.home) as organised:
+        assert organised.now == present + timedelta(days=21)
+        expected = {str(i.item_id): i for i in organised.items(Tool.JIRA_CLOUD) if i.deleted_at is None}
+        new_version_items = {str(i.item_id) for i in organised.items(Tool.JIRA_CLOUD, 1)}
+    assert after.keys() == expected.keys()
+    for number, issue in after.items():
+        assert issue["changelog"]["total"] <= len(expected[number].history)
+    # Others changed in looks only: a sprint of theirs closed or a status of theirs has a new name.
+    for number in changed - new_version_items:
+        assert after[number]["fields"]["updated"] == before[number]["fields"]["updated"]
+
+
+def test_an_advanced_store_equals_one_rendered_at_once(advanced: Any, tmp_path: Path) -> None:
+    """Rendering changes gives the same documents as rendering the organisation from nothing."""
+    served, *_ = advanced
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    shutil.copy(served.home / "organisation.sqlite", copy)
+    ports = free_port_base()
+    serving = start_background(copy, seed=1, items=600, port_base=ports)
+    try:
+        fresh = Sandbox(copy, serving)
+        pairs = [(fresh.cloud, served.cloud, documents), (fresh.azure, served.azure, revisions)]
+        for new, old, read in pairs:
+            address_new, address_old = ("/".join(site.url.split("/")[:3]) for site in (new, old))
+            text = json.dumps({str(k): v for k, v in read(new).items()}, sort_keys=True).replace(
+                address_new, address_old
+            )
+            assert text == json.dumps({str(k): v for k, v in read(old).items()}, sort_keys=True)
+    finally:
+        stop(serving.pid)
+
+
+def test_the_clock_runs_ahead(advanced: Any) -> None:
+    served, *_ = advanced
+    for name in ("jira_cloud", "jira_dc", "azure_devops"):
+        date = served.site(name).call("GET", "/").headers["date"]
+        sent = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+        assert sent > datetime.now(UTC) + timedelta(days=20)
+
+
+def test_revisions_only_come(advanced: Any) -> None:
+    served, _, before, _ = advanced
+    after = revisions(served.azure)
+    assert before.keys() < after.keys()
+    volatile = {"System.RevisedDate", "System.CommentCount", "System.Description"}
+    for name in before:
+        old = {field: value for field, value in before[name].items() if field not in volatile}
+        new = {field: value for field, value in after[name].items() if field not in volatile}
+        assert new | {"System.IterationPath": 0} == old | {"System.IterationPath": 0}
+
+
+def test_survey_files_hold_every_answer_once(advanced: Any) -> None:
+    served, *_ = advanced
+    folder = served.home / "surveys"
+    with Organisation(served.home) as organised:
+        answers = list(organised.answers())
+    nps = (folder / "nps_relationship.csv").read_text("utf-8").splitlines()[1:]
+    german = (folder / "csat_delivery_de.csv").read_text("cp1252").splitlines()
+    book = CalamineWorkbook.from_path(folder / "csat_delivery.xlsx").get_sheet_by_name("Answers").to_python()
+    assert len(nps) == sum(answer.metric == "nps" for answer in answers)
+    assert len(german) - 1 + len(book) - 1 == sum(answer.metric == "csat" for answer in answers)
+    assert german[0].split(";")[-1] == "Begründung"
+    assert isinstance(book[1][1], datetime)
+    page = requests.get(f"{served.serving.urls['surveys']}/", timeout=30).text
+    assert all(name in page for name in ("nps_relationship.csv", "csat_delivery_de.csv", "csat_delivery.xlsx"))
+    sent = requests.get(f"{served.serving.urls['surveys']}/files/nps_relationship.csv", timeout=30).content
+    assert sent == (folder / "nps_relationship.csv").read_bytes()
+    assert requests.get(f"{served.serving.urls['surveys']}/files/..%2Fserve.log", timeout=30).status_code == 404
+
+
+def test_it_stops_on_a_signal_and_forgets_its_note(tmp_path: Path) -> None:
+    serving = start_background(tmp_path, items=100, port_base=free_port_base())
+    assert running(tmp_path) == serving
+    assert start_background(tmp_path, items=100) == serving  # one that serves is taken as it is
+    stop(serving.pid)
+    assert running(tmp_path) is None
+    assert not (tmp_path / "serving.json").exists()
+
+
+def test_a_taken_port_is_one_readable_line(tmp_path: Path) -> None:
+    base = free_port_base()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", base + 1))
+        taken.listen()
+        with pytest.raises(SandboxError, match=f"Port {base + 1} on 127.0.0.1 is taken"):
+            start_background(tmp_path, items=100, port_base=base)
+
+
+def test_another_seed_is_refused(tmp_path: Path) -> None:
+    ensure(tmp_path, 1, 100)
+    with pytest.raises(SandboxError, match="holds an organisation of seed 1, not 2"):
+        ensure(tmp_path, 2, 100)
+    with pytest.raises(SandboxError, match="no simulated organisation"):
+        advance(tmp_path / "nothing", 7)
+
+
+def test_documents_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    homes = [tmp_path / name for name in ("one", "two")]
+    until = datetime(2026, 6, 1, tzinfo=UTC)
+    from sandbox import organisation
+
+    for home in homes:
+        home.mkdir()
+        organisation.simulate(7, 150, until, home)
+        ensure(home, 7, 150)
+    stores = [{path.name: path.stat().st_size for path in home.glob("*.sqlite")} for home in homes]
+    assert stores[0] == stores[1]
+    files = [[path.read_bytes() for path in sorted((home / "surveys").iterdir())] for home in homes]
+    assert files[0] == files[1]
+
+
+@needs_records
+@pytest.mark.parametrize("flavour", [None, "cloud"])
+def test_real_records_are_served_as_they_are(flavour: str | None) -> None:
+    lines = (APACHE / "issues.jsonl").read_text("utf-8").splitlines()
+    records = {record["id"]: record for record in map(json.loads, lines)}
+    with replaying(APACHE, flavour=flavour) as site:
+        if flavour == "cloud":
+            found = documents(site)
+        else:
+            asked = {"jql": "", "maxResults": 1000, "fields": ["*all"], "expand": ["changelog"]}
+            found = {issue["id"]: issue for issue in site.post("/rest/api/2/search", asked)["issues"]}
+        assert found.keys() == records.keys()
+        for number, record in records.items():
+            issue = found[number]
+            assert issue["key"] == record["key"]
+            assert issue["fields"]["created"] == record["fields"]["created"]
+            assert issue["fields"]["status"]["name"] == record["fields"]["status"]["name"]
+            assert issue["changelog"]["total"] == len(record["changelog"]["histories"])
+        version = "3" if flavour == "cloud" else "2"
+        statuses = {one["name"]: one["statusCategory"]["key"] for one in site.json(f"/rest/api/{version}/status")}
+        assert statuses["Patch Available"] == "indeterminate"
+        author = next(iter(found.values()))["changelog"]["histories"][0]["author"]
+        assert ("accountId" in author) is (flavour == "cloud")
+
+
+def test_replayed_text_that_is_no_utf8_is_repaired(tmp_path: Path) -> None:
+    issue = {
+        "id": "7", "key": "X-7", "self": "https://tracker.example/rest/api/2/issue/7",
+        "fields": {
+            "summary": "half a pair \ud83d here", "created": "2001-01-31T09:00:00.000+0100",
+            "project": {"id": "1", "key": "X", "name": "X"}, "issuetype": {"id": "1", "name": "Bug", "subtask": False},
+            "status": {"id": "1", "name": "Open", "self": "https://tracker.example/rest/api/2/status/1"},
+            "customfield_1": ["com.atlassian.greenhopper.service.sprint.Sprint@1a[id=5,state=CLOSED,name=S, 5]"],
+        },
+        "changelog": {"histories": [{"id": "1", "created": "2001-02-01T09:00:00.000+0100", "items": []}]},
+    }  # fmt: skip
+    line = json.dumps(issue).encode().replace(b"here", b"\xff")
+    (tmp_path / "issues.jsonl").write_bytes(line + b"\n")
+    (tmp_path / "sprints.json").write_text('[{"id": 5, "name": "S, 5", "state": "closed", "originBoardId": 3}]')
+    with replaying(tmp_path) as site:
+        found = site.json("/rest/api/2/search", jql="sprint = 5", fields="*all", expand="changelog")["issues"]
+        assert found[0]["fields"]["summary"] == "half a pair \ufffd \ufffd"
+        assert found[0]["changelog"]["histories"][0]["created"] == "2001-02-01T09:00:00.000+0100"
+        assert site.json("/rest/agile/1.0/board/3/sprint")["values"][0]["name"] == "S, 5"
+    with replaying(tmp_path, flavour="cloud") as site:  # before 2001-09-09 epoch milliseconds have 12 digits
+        logs = site.post("/rest/api/3/changelog/bulkfetch", {"issueIdsOrKeys": ["7"]})["issueChangeLogs"]
+        assert logs[0]["changeHistories"][0]["created"] == 981014400000
+
+
+def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "issues.jsonl").write_text('{"id": "1"}\n')
+    command = [sys.executable, "-m", "sandbox.serve", "--replay", str(tmp_path), "--port", str(free_port_base())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "issues.jsonl, line 1: not an answer of GET issue?expand=changelog" in done.stderr
+    assert "Traceback" not in done.stderr
