@@ -88,12 +88,15 @@ def _relation(files: tuple[str, ...], request: RawRequest) -> tuple[str, list[ob
     """The visible rows of a stream with what the measures ask for beside its columns."""
     sql = """
         select stream.*, batches.is_new, connections.age_hours, connections.previous_run_id,
-               ?::varchar as this_run_id, ?::timestamptz as now_at
+               ?::varchar as this_run_id,
+               -- The source's clock may be ahead of ours.
+               greatest(?::timestamptz, ?::timestamptz - to_seconds(3600 * connections.age_hours)) as now_at
         from read_parquet(?, union_by_name = true) as stream
         inner join batches using (batch_id)
         inner join connections using (connection_id)
     """
-    return sql, [request.run_id, request.now.astimezone(UTC), list(files)]
+    now = request.now.astimezone(UTC)
+    return sql, [request.run_id, now, now, list(files)]
 
 
 def _measure(session: duckdb.DuckDBPyConnection, suite: Suite, request: RawRequest) -> Judged:

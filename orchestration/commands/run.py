@@ -133,7 +133,9 @@ def _failures(result: ExecuteInProcessResult, home: Home) -> list[str]:
         data = event.step_failure_data
         if event.step_key == "published__verdicts":
             continue  # the summary names what was held, and why
-        if event.step_key == "dbt_build" and (nodes := failed_nodes(home.dbt_target)):
+        if event.step_key == "mart_quality" and (found := _blocking(home, result.run_id)):
+            texts.append(f"The marts were not published; the last good publication stays. {found}")
+        elif event.step_key == "dbt_build" and (nodes := failed_nodes(home.dbt_target)):
             texts.append("The marts were not published; the last good publication stays. " + " ".join(nodes))
         elif data.user_failure_data is not None and data.user_failure_data.description:
             texts.append(data.user_failure_data.description)
@@ -141,6 +143,15 @@ def _failures(result: ExecuteInProcessResult, home: Home) -> list[str]:
             cause = data.error.cause or data.error
             texts.append(f"The step {event.step_key} failed: {_first_lines(cause.message)}")
     return texts
+
+
+def _blocking(home: Home, run_id: str) -> str:
+    """The blocking checks of the marts that failed."""
+    record = RunRecords(home.root).read(run_id)
+    failed = [check for check in record.checks if check.is_blocking and not check.passed] if record else []
+    return " ".join(
+        f"{check.asset}: {check.detail}." for check in failed if check.asset.startswith(("core/", "marts/"))
+    )
 
 
 def _first_lines(message: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster_dbt import DbtCliResource
@@ -52,9 +54,18 @@ class PipelineResource(dg.ConfigurableResource[None]):
         )
 
 
+class DbtCli(DbtCliResource):
+    """dbt's command line without a second dbt in this process.
+
+    dagster-dbt otherwise loads all macros into an adapter of its own for each call (seconds), for row counts and
+    columns that we read from the warehouse ourselves once dbt has ended.
+    """
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:  # noqa: ARG002 - the signature is given
+        return None
+
+
 @dg.definitions
 def resources() -> dg.Definitions:
-    dbt = DbtCliResource(
-        project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(dbt_executable())
-    )
+    dbt = DbtCli(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(dbt_executable()))
     return dg.Definitions(resources={"pipeline": PipelineResource(), "dbt": dbt})

@@ -11,13 +11,11 @@ from zoneinfo import ZoneInfo
 
 from extractors.landing import Landing, Run
 from extractors.redaction import remember
-from orchestration.config.default import SANDBOX_FILE, is_sandbox, load
+from orchestration.config.default import load
 from orchestration.errors import PmoError
 from orchestration.paths import Home
 from orchestration.pipeline.record import RunRecord, RunRecords
 from orchestration.settings import Settings
-
-__all__ = ["SANDBOX_FILE", "Pipeline", "RunOptions", "is_sandbox"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,8 @@ class Pipeline:
             raise PmoError(f"--only {unknown[0]}: {settings.file} has no connection of this name. It has: {known}.")
         for secret in [*settings.secrets(), key.key.reveal()]:
             remember(secret)
-        record = RunRecords(home.root).begin(run_id, datetime.now(UTC))
-        run = Run(run_id=run_id, started_at=record.started_at)
+        record = RunRecords(home.root).begin(run_id, _present(settings, home))
+        run = Run(run_id=run_id, started_at=record.started_at, is_full=options.is_full)
         return cls(options=options, settings=settings, home=home, run=run, salt=key.salt)
 
     @cached_property
@@ -79,3 +77,14 @@ class Pipeline:
             return None
         zone = ZoneInfo(self.settings.reporting_time_zone or "UTC")
         return datetime.combine(self.options.as_of + timedelta(days=1), time(), tzinfo=zone).astimezone(UTC)
+
+
+def _present(settings: Settings, home: Home) -> datetime:
+    """Now. The simulated organisation may be ahead of the wall clock: `pmo sandbox advance` lets days happen."""
+    now = datetime.now(UTC)
+    if not settings.is_sandbox or not (home.sandbox / "organisation.sqlite").exists():
+        return now
+    from sandbox.organisation import Organisation
+
+    with Organisation(home.sandbox) as organisation:
+        return max(now, organisation.now)

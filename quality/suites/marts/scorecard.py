@@ -45,7 +45,9 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
     "kpi_evidence": (
         rows_if_work_was_read("values have evidence"),
         never(
-            "without_source", "item_key is null and response_key is null", "evidence is an item or a response",
+            "without_source",
+            "item_key is null and response_key is null and sprint_key is null",
+            "evidence is an item, a response or a sprint before",
             examples="kpi_id",
         ),
     ),

@@ -14,7 +14,8 @@ SUITES = (
         one_of("status_category", *CATEGORIES),
         never(
             "incomplete_histories",
-            "is_new and not is_deleted and change_count is distinct from landed_change_count",
+            # Cloud's bulk answers do not say how many there are; then the source has replayed the history instead.
+            "is_new and not is_deleted and (landed_change_count is null or change_count <> landed_change_count)",
             "as many histories are held as the tool says there are",
             examples="issue_key || ': ' || coalesce(landed_change_count, 0) || ' of ' || coalesce(change_count, 0)",
         ),

@@ -14,7 +14,6 @@ CONNECTIONS = raw_suite(
         "the source was read to its end, and lately",
         # The runner joins one value per connection; a connection that was never read to its end is infinitely old.
         "coalesce(max(age_hours), 1e9)",
-        minimum=0,
         maximum=MAXIMUM_AGE_HOURS,
     ),
     minimum=1,

@@ -1,0 +1,243 @@
+"""The chain behind a published value: value → evidence → items → events → raw records. Reads published/marts.duckdb.
+
+Which rows are the evidence of a value says `interfaces.md` of the design and the model kpi_evidence: the rows of its
+KPI and policy in its period (or sprint) whose item belonged to its scope at that instant. Of work in progress the
+stays in a stage are the evidence themselves.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from orchestration.errors import PmoError
+
+OCCUPANCY = {"wip", "wip_age_p85"}
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What `pmo explain` was asked. Names are those that people use."""
+
+    kpi: str
+    team: str | None = None
+    project: str | None = None
+    sprint: str | None = None
+    period: str | None = None
+    policy: str = "default"
+    items: int = 20
+
+
+Row = dict[str, Any]
+
+
+class Explanation:
+    """Answers about one publication. Close it, or use it in a `with`."""
+
+    def __init__(self, published: Path) -> None:
+        file = published / "marts.duckdb"
+        if not file.exists():
+            raise PmoError(f"Nothing is published in {published} yet. `pmo run` does it.")
+        self._session = duckdb.connect(str(file), read_only=True)
+        self._session.execute("set TimeZone = 'UTC'; set search_path = 'marts'")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def rows(self, sql: str, parameters: list[Any] | None = None) -> list[Row]:
+        cursor = self._session.execute(sql, parameters or [])
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def kpi(self, kpi_id: str) -> Row:
+        """The description of a KPI."""
+        found = self.rows("select * from dim_kpi where kpi_id = ?", [kpi_id])
+        if not found:
+            known = [row["kpi_id"] for row in self.rows("select kpi_id from dim_kpi order by kpi_id")]
+            near = difflib.get_close_matches(kpi_id, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise PmoError(f"There is no KPI {kpi_id}.{hint} Known: {', '.join(known)}.")
+        return found[0]
+
+    def value(self, question: Question) -> Row:
+        """The scorecard's row that the question means; of several the latest that has a value."""
+        conditions = ["scorecard.kpi_id = ?", "scorecard.policy_id = ?"]
+        parameters: list[Any] = [question.kpi, question.policy]
+        for kind, name in (("team", question.team), ("project", question.project)):
+            if name is not None:
+                self._check_scope(kind, name)
+                conditions.append("scorecard.scope_type = ? and lower(scorecard.scope_name) = lower(?)")
+                parameters += [kind, name]
+        if question.team is None and question.project is None and question.sprint is None:
+            conditions.append("scorecard.scope_type = case when exists (select 1 from kpi_scorecard where kpi_id = ?"
+                              " and scope_type = 'all') then 'all' else scorecard.scope_type end")  # fmt: skip
+            parameters.append(question.kpi)
+        if question.sprint is not None:
+            conditions.append("lower(sprint.name) = lower(?)")
+            parameters.append(question.sprint)
+        if question.period is not None:
+            kind, start = parse_period(question.period)
+            conditions.append("scorecard.period_type = ? and scorecard.period_start_date = ?")
+            parameters += [kind, start]
+        found = self.rows(
+            f"""
+            select scorecard.*, sprint.name as sprint_name
+            from kpi_scorecard as scorecard
+            left join dim_sprint as sprint on scorecard.sprint_key = sprint.sprint_key
+            where {" and ".join(f"({condition})" for condition in conditions)}
+            order by scorecard.value is null, scorecard.period_start_date desc,
+                scorecard.period_type = 'quarter', scorecard.scope_name
+            limit 1
+            """,  # noqa: S608 - conditions are texts of this file, values are bound
+            parameters,
+        )
+        if not found:
+            raise PmoError(self._nothing(question))
+        return found[0]
+
+    def _check_scope(self, kind: str, name: str) -> None:
+        names = [
+            row["scope_name"]
+            for row in self.rows(
+                "select distinct scope_name from kpi_scorecard where scope_type = ? and scope_name is not null", [kind]
+            )
+        ]
+        if name.lower() not in {each.lower() for each in names}:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise PmoError(f"The scorecard has no {kind} '{name}'.{hint} It has: {', '.join(sorted(names)) or 'none'}.")
+
+    def _nothing(self, question: Question) -> str:
+        found = self.rows(
+            "select period_type, min(period_start_date) as first, max(period_start_date) as latest"
+            " from kpi_scorecard where kpi_id = ? and policy_id = ? group by period_type order by period_type",
+            [question.kpi, question.policy],
+        )
+        if not found:
+            return f"The scorecard has no value of {question.kpi} under the policy {question.policy}."
+        known = "; ".join(f"{row['period_type']}: {row['first']} to {row['latest']}" for row in found)
+        return f"The scorecard has no value of {question.kpi} for this choice. It has {known}."
+
+    def evidence(self, value: Row) -> list[Row]:
+        """Every row that the value was computed from, with its item or response."""
+        if value["kpi_id"] in OCCUPANCY:
+            return self._occupancy(value)
+        scope, parameters = _scope_condition(value)
+        moment = "evidence.sprint_key = ?"
+        when: list[Any] = [value.get("sprint_key")]
+        if value.get("sprint_key") is None:
+            moment = "evidence.event_date >= ? and evidence.event_date < ?"
+            when = [value["period_start_date"], _period_end(value)]
+        return self.rows(
+            f"""
+            select evidence.role, evidence.contribution, evidence.event_date, evidence.item_key, evidence.response_key,
+                item.item_ref, item.title, item.source_url
+            from kpi_evidence as evidence
+            left join dim_work_item as item on evidence.item_key = item.item_key
+            where evidence.kpi_id = ? and evidence.policy_id = ? and {moment} and {scope}
+            order by evidence.role, evidence.event_date, item.item_ref
+            """,  # noqa: S608 - texts of this file, values are bound
+            [value["kpi_id"], value["policy_id"], *when, *parameters],
+        )
+
+    def _occupancy(self, value: Row) -> list[Row]:
+        """The stays in a stage of work at the end of the period."""
+        scope, parameters = _interval_scope(value, "stay")
+        return self.rows(
+            f"""
+            select stay.stage as role, 1.0 as contribution, cast(stay.entered_at as date) as event_date, stay.item_key,
+                cast(null as varchar) as response_key, item.item_ref, item.title, item.source_url
+            from fct_state_interval as stay
+            inner join dim_work_item as item on stay.item_key = item.item_key
+            where stay.stage in ('in_progress', 'waiting') and stay.entered_at < cast(? as timestamp)
+                and coalesce(stay.left_at, timestamp '9999-12-31') >= least(cast(? as timestamp),
+                    (select max(watermark_at) from dim_connection)) and {scope}
+            order by event_date, item.item_ref
+            """,  # noqa: S608 - texts of this file, values are bound
+            [_period_end(value), _period_end(value), *parameters],
+        )
+
+    def events(self, item_key: str) -> list[Row]:
+        """The item's stays in its statuses, each with the raw record that says when it began."""
+        return self.rows(
+            """
+            select sequence, entered_at, status, stage, hours, raw_record_key, connection_id
+            from fct_state_interval where item_key = ? order by sequence
+            """,
+            [item_key],
+        )
+
+    def raw_records(self, connection_id: str, raw_record_keys: list[str]) -> list[Row]:
+        """Where the records lie: the run that landed them, the file, and the hash of what was sent."""
+        return self.rows(
+            """
+            select raw_record_key, run_id, landed_file, payload_hash, extracted_at from raw_record
+            where connection_id = ? and raw_record_key in (select unnest(?)) and not is_deleted
+            qualify row_number() over (partition by raw_record_key order by extracted_at desc) = 1
+            order by raw_record_key
+            """,
+            [connection_id, raw_record_keys],
+        )
+
+
+def parse_period(text: str) -> tuple[str, date]:
+    """`2024` (a year), `2024-Q1`, `2024-03` or a day: the period's type and its first day."""
+    try:
+        if "Q" in text.upper():
+            year, _, quarter = text.upper().partition("-Q")
+            if quarter not in {"1", "2", "3", "4"}:
+                raise ValueError(quarter)
+            return "quarter", date(int(year), 3 * int(quarter) - 2, 1)
+        parts = [int(part) for part in text.split("-")]
+        if len(parts) == 2:
+            return "month", date(parts[0], parts[1], 1)
+        if len(parts) == 1:
+            return "year", date(parts[0], 1, 1)
+    except ValueError:
+        pass
+    raise PmoError(f"--period {text} is no period. Allowed: 2024-Q1 or 2024-03.")
+
+
+def _period_end(value: Row) -> date:
+    """The day after the period's last one."""
+    start: date | datetime = value["period_start_date"]
+    months = MONTHS.get(value["period_type"], 1)
+    month = start.month - 1 + months
+    return date(start.year + month // 12, month % 12 + 1, 1)
+
+
+def _scope_condition(value: Row) -> tuple[str, list[Any]]:
+    """Which evidence belongs to the value's scope; of a sprint all of it does."""
+    if value.get("sprint_key") is not None or value["scope_type"] == "all":
+        return "true", []
+    stay, parameters = _interval_scope(value, "stay")
+    condition = f"""(
+        exists (
+            select 1 from fct_state_interval as stay
+            where stay.item_key = evidence.item_key and stay.entered_at <= evidence.event_at
+                and coalesce(stay.left_at, timestamp '9999-12-31') > evidence.event_at and {stay}
+        ) or exists (
+            select 1 from fct_survey_response as response
+            where response.response_key = evidence.response_key
+                and response.scope_type = ? and response.scope_name = ?
+        )
+    )"""  # noqa: S608 - texts of this file, values are bound
+    return condition, [*parameters, value["scope_type"], value["scope_name"]]
+
+
+def _interval_scope(value: Row, alias: str) -> tuple[str, list[Any]]:
+    """The scope of a value as a condition on fct_state_interval, which knows team, project and type of each stay."""
+    columns = {"team": "team_key", "project": "project_key", "connection": "connection_id", "item_type": "item_type"}
+    column = columns.get(value["scope_type"])
+    if column is None:
+        return "true", []
+    return f"{alias}.{column} = ?", [value["scope_key"]]
