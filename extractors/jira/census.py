@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extractors.errors import TooManyDeleted
+from extractors.errors import TooManyDeleted, Truncated
 from extractors.jira.client import BULK, THREADS, JiraClient, issue_id_of
 from extractors.writing import Writer, in_parallel
 
@@ -64,21 +64,40 @@ def compare(walked: Mapping[str, set[int]], landed: Landed) -> Difference:
     return Difference(np.setdiff1d(there, landed.everything).tolist(), missing)
 
 
-def brake(
-    connection_id: str, ratio: float, project: str, known: int, missing: int, walked: int
-) -> TooManyDeleted | None:
-    """The error that stops deletions of a project, if too many issues vanished at once."""
-    is_empty = walked == 0 and known > 0
-    if not is_empty and (missing <= FEW or missing <= ratio * known):
-        return None
-    return TooManyDeleted(
-        connection_id,
-        f"project {project}",
-        None,
-        "Check that the account may still browse the project; if they really were deleted, raise max_deleted_ratio "
-        "for one run",
-        detail=f"{missing} of {known} issues are not found any more (allowed: {ratio:.0%}); nothing was deleted here",
-    )
+@dataclass(frozen=True)
+class Limit:
+    """How many issues of a project may vanish at once: `ratio` of them, or a FEW in any project."""
+
+    connection_id: str
+    ratio: float
+
+    def deletions(self, project: str, known: int, gone: int, walked: int) -> TooManyDeleted | None:
+        """The error that stops the deletions of a project. A project that is empty all of a sudden always does."""
+        if walked and self._allows(known, gone):
+            return None
+        return TooManyDeleted(
+            self.connection_id,
+            f"project {project}",
+            None,
+            "Check that the account may still browse the project; if they really were deleted, raise "
+            "max_deleted_ratio to 1 for one run",
+            detail=f"{gone} of {known} issues are not found any more (allowed: {self.ratio:.0%}); nothing was deleted",
+        )
+
+    def hidden(self, project: str, known: int, hidden: int) -> Truncated | None:
+        """The error of a search that does not show many issues that there are."""
+        if self._allows(known, hidden):
+            return None
+        return Truncated(
+            self.connection_id,
+            f"the search of project {project}",
+            200,
+            "Run again later: the tool's search index is behind or was cut",
+            detail=f"It did not show {hidden} of {known} issues that can be read by id",
+        )
+
+    def _allows(self, known: int, count: int) -> bool:
+        return count <= FEW or count <= self.ratio * known or self.ratio >= 1
 
 
 def still_there(client: JiraClient, ids: Sequence[int]) -> set[int]:

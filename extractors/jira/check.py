@@ -57,7 +57,9 @@ def _findings(client: JiraClient) -> Iterator[CheckLine]:
 
 
 def _boards(metadata: Metadata, failures: list[ExtractError]) -> Iterator[CheckLine]:
-    yield CheckLine("ok", "boards", f"{len(metadata.boards)} can be read")
+    yield CheckLine(
+        "warn" if metadata.no_boards else "ok", "boards", metadata.no_boards or f"{len(metadata.boards)} can be read"
+    )
     for board in metadata.boards:
         for problem in board.problems:
             yield CheckLine("warn", f"board {board.board_id} ({board.name})", problem)

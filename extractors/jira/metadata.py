@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from extractors.connection import Coverage
-from extractors.errors import AccessDenied, BadRequest, ExtractError, NotFound
+from extractors.errors import AccessDenied, AuthError, BadRequest, ExtractError, NotFound
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.fields import FieldRoles, find_roles
 from extractors.jira.records import instant_of
@@ -62,17 +62,29 @@ class Metadata:
         self.fields: list[Json] = []
         self.boards: list[Board] = []
         self.roles = FieldRoles({}, {})
+        self.no_boards: str | None = None  # why boards are unknown
 
     def read_boards(self) -> None:
         """Boards of the selected projects, with configuration, filter and sprints, several at a time."""
         self.fields = self._client.fields()
-        found: dict[str, Json] = {}
-        for key in self._board_scopes():
-            found.update((str(raw["id"]), raw) for raw in self._client.boards(key))
+        found = self._found_boards()
         boards = [Board(board_id, raw) for board_id, raw in sorted(found.items(), key=lambda pair: int(pair[0]))]
         self.boards = [board for _, board in in_parallel(self._complete, boards, THREADS)]
         commonest = Counter(board.points_field for board in self.boards if board.points_field).most_common()
         self.roles = find_roles(self.fields, [name for name, _ in commonest], self._client.connection.fields)
+
+    def _found_boards(self) -> dict[str, Json]:
+        """Boards by id. Without Jira Software there are none; without permission the run is red and keeps the old."""
+        found: dict[str, Json] = {}
+        try:
+            for key in self._board_scopes():
+                found.update((str(raw["id"]), raw) for raw in self._client.boards(key))
+        except NotFound as error:
+            self.no_boards = f"this site has no boards: {short_reason(error)}"
+        except (AccessDenied, AuthError) as error:
+            self.no_boards = f"boards cannot be read: {short_reason(error)}"
+            self._fail(error)
+        return {} if self.no_boards else found
 
     def _board_scopes(self) -> list[str | None]:
         if not self._client.connection.projects:
@@ -119,7 +131,8 @@ class Metadata:
         )
         append("jira/issue_types", [issue_type_row(raw) for raw in client.issue_types()])
         self._land_versions(writer)
-        self._land_boards(writer)
+        if self.no_boards is None:
+            self._land_boards(writer)
 
     def _land_versions(self, writer: Writer) -> None:
         rows: list[Json] = []
@@ -175,6 +188,8 @@ class Metadata:
         troubled = [board for board in self.boards if board.problems]
         reason = "; ".join(f"board {board.board_id} ({board.name}): {', '.join(board.problems)}" for board in troubled)
         count = len(self.boards)
+        if self.no_boards is not None:
+            return [Coverage("jira/boards", "*", reason=self.no_boards)]
         return [Coverage("jira/boards", "*", count, count, skipped=len(troubled), reason=reason or None)]
 
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pyarrow as pa
 
 from extractors.connection import SILENT, CheckLine, Coverage, ExtractReport, JiraConnection, Progress
-from extractors.errors import ExtractError
+from extractors.errors import AccessDenied, ExtractError
 from extractors.jira import census
 from extractors.jira.board_items import BoardItems
 from extractors.jira.check import check
@@ -61,7 +61,10 @@ class _Extraction:
         self._client = JiraClient(connection)
         self._asked = run
         self._report = ExtractReport(connection.id, run.run_id)
+        self._archived: dict[str, str] = {}  # project id → what that means
         self._failed: dict[str, str] = {}  # project id → what went wrong
+        self._limit = census.Limit(connection.id, connection.max_deleted_ratio)
+        self._visible: set[str] = set()  # ids of all projects that the account sees
         self._deleted: dict[str, int] = {}  # project id → issues found deleted in this run
         self._cursor = Cursor.read(landing.cursor(connection.id))
 
@@ -93,10 +96,17 @@ class _Extraction:
 
     def _select(self, found: list[Json]) -> dict[str, Json]:
         """The configured projects by id. Unknown ones make the run red by name; the others go on."""
+        self._visible = {str(project["id"]) for project in found}
+        if not found:
+            remedy = f"Give the account of the token in {self._connection.token_env or '`token_env`'} Browse permission"
+            raise AccessDenied(self._connection.id, "every project", None, remedy, detail="It sees no project at all")
         selected, unknown = select_projects(self._connection, found)
         if unknown and not selected:
             raise unknown[0]
         self._report.failures.extend(unknown)
+        for project_id, project in selected.items():
+            if project.get("archived"):  # no search shows its issues; what is landed of them stays
+                self._archived[project_id] = "archived: its issues are in no search, what was read before is kept"
         return selected
 
     def _fail_project(self, project_id: str, error: ExtractError) -> None:
@@ -109,6 +119,11 @@ class _Extraction:
 
     def _key(self, project_id: str) -> str:
         return str(self._projects[project_id].get("key") or project_id)
+
+    @property
+    def _active(self) -> list[str]:
+        """The projects whose issues a search shows."""
+        return [project_id for project_id in self._projects if project_id not in self._archived]
 
     def _describe(self) -> None:
         info = self._client.server_info
@@ -130,8 +145,8 @@ class _Extraction:
             cursor.projects, cursor.load = {}, cursor.load if self._asked.is_full else None
         cursor.fields_hash, cursor.time_zone = roles.fingerprint, str(self._zone)
         self._loader = IssueLoader(self._client, self._writer, roles, self._report, self._progress)
-        new = [project_id for project_id in self._projects if project_id not in cursor.projects]
-        old = [project_id for project_id in self._projects if project_id in cursor.projects]
+        new = [project_id for project_id in self._active if project_id not in cursor.projects]
+        old = [project_id for project_id in self._active if project_id in cursor.projects]
         since = min((cursor.projects[project_id] for project_id in old), default=None)
         changed = self._changed(old, since) if since is not None else set()
         walked = self._load(new) if new else {}
@@ -183,16 +198,16 @@ class _Extraction:
         cursor = self._cursor
         is_census = self._is_census_due()
         if is_census:
-            rest = [key for key in self._projects if key not in walked and key not in self._failed]
+            rest = [key for key in self._active if key not in walked and key not in self._failed]
             walked = walked | self._walks.all_ids(rest)
             self._take_census(walked)
             cursor.census_at = self._started
         self._metadata.land_unlisted_sprints(self._writer, self._loader.sprints)
-        items = BoardItems(self._walks, self._writer, list(self._projects))
-        first = since is None or bool(walked)
-        cursor.filters = items.land(
-            self._metadata.boards, cursor.filters, changed=changed, since=since, is_census=is_census or first
-        )
+        if self._metadata.no_boards is None and self._active:
+            items = BoardItems(self._walks, self._writer, self._active)
+            cursor.filters = items.land(
+                self._metadata.boards, cursor.filters, changed=changed, since=since, is_census=is_census or bool(walked)
+            )
         # What was appended becomes visible before it is counted.
         self._writer.commit_rows(cursor.stored())
         self._writer.cover([*self._issue_coverage(walked), *self._metadata.coverage()])
@@ -211,20 +226,35 @@ class _Extraction:
             self._loader.load(difference.unknown)
         for project_id, missing in difference.missing.items():
             self._settle(project_id, missing, landed.count(project_id), len(walked[project_id]))
+        self._settle_vanished(landed)
 
     def _settle(self, project_id: str, missing: list[int], known: int, walked: int) -> None:
         """Missing issues of a project: moved ones are landed anew, deleted ones get a deletion row."""
         there = census.still_there(self._client, missing)
         gone = [number for number in missing if number not in there]
-        ratio = self._connection.max_deleted_ratio
-        stop = census.brake(self._connection.id, ratio, self._key(project_id), known, len(gone), walked)
-        if there:
+        key = self._key(project_id)
+        if hidden := self._limit.hidden(key, known, len(there)):
+            self._refuse(project_id, hidden)
+        else:
             self._loader.load(sorted(there))
-        if stop is not None and gone:
-            self._report.failures.append(stop)
-            self._failed.setdefault(project_id, str(stop))
+        if gone and (stop := self._limit.deletions(key, known, len(gone), walked)):
+            self._refuse(project_id, stop)
         else:
             self._deleted[project_id] = self._writer.delete("jira/issues", [str(number) for number in gone])
+
+    def _refuse(self, project_id: str, error: ExtractError) -> None:
+        self._report.failures.append(error)
+        self._failed.setdefault(project_id, str(error))
+
+    def _settle_vanished(self, landed: census.Landed) -> None:
+        """Projects of landed issues that the account does not see at all any more: deleted, or permission lost."""
+        for project_id, ids in landed.by_project.items():
+            if project_id in self._visible:
+                continue
+            if stop := self._limit.deletions(f"with id {project_id}", len(ids), len(ids), int(self._limit.ratio >= 1)):
+                self._report.failures.append(stop)
+            else:
+                self._writer.delete("jira/issues", [str(number) for number in ids.tolist()])
 
     def _issue_coverage(self, walked: dict[str, set[int]]) -> list[Coverage]:
         """Issues per project: what the source has (where its ids were walked) and what we hold."""
@@ -238,7 +268,7 @@ class _Extraction:
                 expected=len(walked[project_id]) if project_id in walked else None,
                 got=counts.get(project_id, 0),
                 deleted=self._deleted.get(project_id, 0),
-                reason=self._failed.get(project_id),
+                reason=self._failed.get(project_id) or self._archived.get(project_id),
             )
             for project_id in self._projects
         ]

@@ -16,7 +16,7 @@ import pytest
 
 from extractors import limiter as limiters
 from extractors.connection import ExtractReport, JiraConnection, Secret
-from extractors.errors import AuthError, NotFound, RepeatedPage, Truncated, Unreachable
+from extractors.errors import AccessDenied, AuthError, NotFound, RepeatedPage, TooManyDeleted, Truncated, Unreachable
 from extractors.jira.source import JiraSource
 from extractors.landing import Landing, Run
 from tests.extractors.sandbox_site import ROOT, Sandbox, held_by_source, jira, landed_issues, served
@@ -154,12 +154,29 @@ def test_issues_that_an_index_hides_are_caught_by_a_later_run(tmp_path: Path) ->
         assert_landed(tmp_path / "pmo", own.cloud)
 
 
-def test_an_emptied_search_deletes_nothing_and_is_red(sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("paths", "error"), [("search/jql", Truncated), ("search/jql|issue/bulkfetch", TooManyDeleted)]
+)
+def test_an_emptied_answer_deletes_nothing_and_is_red(
+    sandbox: Sandbox, tmp_path: Path, paths: str, error: type[Exception]
+) -> None:
     extract(tmp_path, jira(sandbox.cloud))
-    sandbox.faults({"match": "search/jql", "kind": "empty", "times": None})
+    sandbox.faults({"match": paths, "kind": "empty", "times": None})
     report = extract(tmp_path, jira(sandbox.cloud), is_census=True)
     sandbox.faults()
+    assert report.failures
+    assert {type(failure) for failure in report.failures} == {error}
     assert report.count("jira/issues").deleted == 0
+    assert all(row.reason for row in report.coverage if row.stream == "jira/issues")
+    assert_landed(tmp_path, sandbox.cloud)
+
+
+def test_an_account_that_sees_no_project_any_more_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
+    extract(tmp_path, jira(sandbox.cloud))
+    sandbox.faults({"match": "project/search", "kind": "empty", "times": None})
+    with pytest.raises(AccessDenied, match="sees no project at all"):
+        extract(tmp_path, jira(sandbox.cloud), is_census=True)
+    sandbox.faults()
     assert_landed(tmp_path, sandbox.cloud)
 
 
