@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from extractors.azure_devops.items import Ids, LandedItems
 from extractors.azure_devops.records import REVISIONS
@@ -19,19 +21,36 @@ def coverage_rows(
     deleted: set[int],
     missing: Sequence[ExtractError],
 ) -> list[Coverage]:
-    """One row per selected project, and one per configured project that cannot be seen.
+    """One row per project: the selected ones, those of which something is landed, those that cannot be seen.
 
     `expected` counts the live items of the census (None in a run without one), `got` those of them that are landed
     with all their revisions, `skipped` those whose earlier revisions the tool itself does not give.
     """
     is_gone = items.is_deleted | np.isin(items.ids, np.array(sorted(deleted), np.int64))
-    rows = [_of_project(items, project, census, is_gone) for project in projects]
-    rows += [Coverage(REVISIONS, error.subject.split("'")[1], reason=str(error)) for error in missing]
-    return rows
+    rows = {project: _of_project(items, project, census, is_gone) for project in projects}
+    for project in items.project_names:
+        if project and project not in rows:
+            rows[project] = _not_read(items, project, is_gone)
+    for error in missing:
+        name = error.subject.split("'")[1]
+        rows[name] = replace(rows.get(name, Coverage(REVISIONS, name)), reason=str(error))
+    return list(rows.values())
+
+
+def _not_read(items: LandedItems, project: str, is_gone: npt.NDArray[np.bool_]) -> Coverage:
+    """A project of which something is landed, but which is not selected, or cannot be seen any more."""
+    own = items.in_project(project)
+    return Coverage(
+        REVISIONS,
+        project,
+        got=int((own & ~is_gone).sum()),
+        deleted=int((own & is_gone).sum()),
+        reason="the project is not selected, or cannot be seen; what was landed of it is kept",
+    )
 
 
 def _of_project(
-    items: LandedItems, project: str, census: Mapping[str, Ids] | None, is_gone: np.typing.NDArray[np.bool_]
+    items: LandedItems, project: str, census: Mapping[str, Ids] | None, is_gone: npt.NDArray[np.bool_]
 ) -> Coverage:
     own = items.in_project(project)
     listed = census[project] if census is not None else items.ids[own & ~is_gone]

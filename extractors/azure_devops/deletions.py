@@ -34,7 +34,7 @@ class KnownDeletion:
 
 
 class Deletions:
-    """Brings azure_devops/deleted_items up to date with the tool."""
+    """Brings azure_devops/deleted_items up to date with the tool. `known` is kept in step: what holds now."""
 
     def __init__(self, client: AzureDevOpsClient, writer: Writer, people: People) -> None:
         self.client, self.writer, self.people = client, writer, people
@@ -46,6 +46,7 @@ class Deletions:
     ) -> None:
         """`bins`: ids in the recycle bin of each project that could be read, by project id."""
         self._in_bin = {item_id for ids in bins.values() for item_id in ids}
+        before = dict(self.known)
         for project_id, ids in bins.items():
             new = [item_id for item_id in ids if not self._is_in_bin_already(item_id)]
             records = self.client.deleted_items(project_id, new) if new else []
@@ -53,7 +54,7 @@ class Deletions:
         readable = {projects[project_id]["name"] for project_id in bins}
         left = [
             item_id
-            for item_id, deletion in self.known.items()
+            for item_id, deletion in before.items()
             if item_id not in self._in_bin and not deletion.is_destroyed and deletion.project in readable
         ]
         self._settle(left, items)
@@ -74,13 +75,19 @@ class Deletions:
         gone = sorted(set(missing.tolist()) - self.client.existing(missing.tolist()))
         self._append([self._destroyed_row(item_id, _project_of(item_id, items), now) for item_id in gone])
         back = [item_id for item_id, one in self.known.items() if one.is_destroyed and np.isin(item_id, live)]
-        self.writer.delete(DELETED_ITEMS, [str(item_id) for item_id in sorted(back)])
+        self._restore(back)
+
+    def land_deleted_projects(self, projects: Iterable[str], items: LandedItems, now: datetime) -> None:
+        """With a project its items go; they come back with it, too, as a census will show."""
+        for project in projects:
+            own = items.ids[items.in_project(project) & ~items.is_deleted].tolist()
+            gone = [item_id for item_id in own if item_id not in self.known]
+            self._append([self._destroyed_row(item_id, project, now) for item_id in gone])
 
     def _settle(self, left: list[int], items: LandedItems) -> None:
         """Items that left the recycle bin are either live again or destroyed; the tool says which."""
         existing = self.client.existing(left)
-        restored = sorted(existing)
-        self.writer.delete(DELETED_ITEMS, [str(item_id) for item_id in restored])
+        self._restore(existing)
         rows = []
         for item_id in sorted(set(left) - existing):
             deletion = self.known[item_id]
@@ -134,6 +141,15 @@ class Deletions:
 
     def _append(self, rows: list[dict[str, Any]]) -> None:
         self.writer.append(DELETED_ITEMS, rows)
+        self.known.update(
+            (int(row["item_id"]), KnownDeletion(row["project"], row["deleted_at"], row["is_destroyed"])) for row in rows
+        )
+
+    def _restore(self, item_ids: Iterable[int]) -> None:
+        restored = sorted(item_ids)
+        self.writer.delete(DELETED_ITEMS, [str(item_id) for item_id in restored])
+        for item_id in restored:
+            del self.known[item_id]
 
 
 def _project_of(item_id: int, items: LandedItems) -> str | None:

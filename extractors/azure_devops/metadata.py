@@ -7,7 +7,7 @@ part; the rest is landed, and nothing that was landed of that part before is tak
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -47,9 +47,15 @@ class Metadata:
         self.client, self.discovery, self.writer, self.people, self.today = client, discovery, writer, people, today
         self._has_capacities = bool(writer.alive("azure_devops/team_iterations"))
 
-    def land(self, projects: Mapping[str, dict[str, Any]], visible: Iterable[Mapping[str, Any]]) -> None:
-        """`projects`: the selected ones by id. `visible`: all of them, selected or not."""
-        self.writer.replace(PROJECTS, [rows_of.project_row(record) for record in visible])
+    def land(
+        self,
+        projects: Mapping[str, dict[str, Any]],
+        visible: Iterable[Mapping[str, Any]],
+        hidden: Container[str] = (),
+    ) -> None:
+        """`projects`: the selected ones by id. `visible`: all. `hidden`: ids that are out of sight, not gone."""
+        rows = [rows_of.project_row(record) for record in visible]
+        self.writer.replace(PROJECTS, rows, lambda key: key not in hidden)
         found: Rows = defaultdict(list)
         read_projects, read_teams, teams = set(), set(), []
         for project, part in in_parallel(self._project, projects.values(), THREADS):

@@ -29,7 +29,7 @@ from extractors.azure_devops.doctor import check_connection
 from extractors.azure_devops.feed import Page, read_feed
 from extractors.azure_devops.items import Ids, LandedItems, landed_items
 from extractors.azure_devops.mending import mend_histories
-from extractors.azure_devops.metadata import THREADS, Metadata
+from extractors.azure_devops.metadata import PROJECTS, THREADS, Metadata
 from extractors.azure_devops.records import LINKS, REVISIONS, USERS, People, RevisionReader, field_names, link_row
 from extractors.azure_devops.sdk import Discovery
 from extractors.connection import SILENT, AzureDevOpsConnection, CheckLine, ExtractReport, Progress
@@ -127,6 +127,14 @@ def select_projects(
     return found, missing
 
 
+@dataclasses.dataclass(frozen=True)
+class LostProjects:
+    """Names by id: `hidden` projects are out of the token's sight, `deleted` ones the tool itself calls deleted."""
+
+    hidden: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    deleted: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
 class _Extraction:
     """One run. Kept in one object, because every step needs most of what the others found out."""
 
@@ -150,17 +158,22 @@ class _Extraction:
         self.projects, missing = select_projects(self.connection, visible)
         self.project_names = {project["id"]: project["name"] for project in visible}
         self.report.failures += missing
+        lost = self._lost(discovery, visible)
         reader = RevisionReader(names, self.people)
         self.cursor = self._start(names)
         self._describe(site.deployment if site else None)
-        self._land_metadata(discovery, visible)
+        today = self.run.started_at.date()
+        metadata = Metadata(self.client, discovery, self.writer, self.people, today)
+        metadata.land(self.projects, visible, lost.hidden)
         before = landed_items(self.landing, self.connection.id)
         census = self._census(len(before))
         self._land_revisions(reader, before)
         self._land_links()
         items = self._mend(reader, census)
-        self._land_deletions(census, items)
-        self._close(census, items, missing)
+        deletions = self._land_deletions(census, items, lost)
+        selected = [project["name"] for project in self.projects.values()]
+        self.writer.cover(coverage_rows(items, selected, census, set(deletions.known), missing))
+        self._close()
         return self.report
 
     def _fields(self) -> dict[str, str]:
@@ -202,9 +215,28 @@ class _Extraction:
             tool_version=None,
         )
 
-    def _land_metadata(self, discovery: Discovery, visible: Sequence[dict[str, Any]]) -> None:
-        today = self.run.started_at.date()
-        Metadata(self.client, discovery, self.writer, self.people, today).land(self.projects, visible)
+    def _lost(self, discovery: Discovery, visible: Sequence[dict[str, Any]]) -> LostProjects:
+        """Projects that were landed and cannot be seen any more. Hidden ones are a failure, if they were not chosen."""
+        landed = self.landing.latest(PROJECTS, self.connection.id, ["record_id", "name", "is_deleted"]).to_pylist()
+        here = {project["id"] for project in visible}
+        lost = {
+            row["record_id"]: row["name"] for row in landed if not row["is_deleted"] and row["record_id"] not in here
+        }
+        if not lost:
+            return LostProjects()
+        try:
+            gone = {project["id"] for project in discovery.projects("deleted")}
+        except (AccessDenied, NotFound):
+            gone = set()
+        hidden = {project_id: name for project_id, name in lost.items() if project_id not in gone}
+        if not self.connection.projects:
+            remedy = "Give the token's account access to it again, or name the remaining ones in `projects`"
+            detail = "It was there before. Nothing of it is taken for deleted"
+            self.report.failures += [
+                NotFound(self.connection.id, f"project '{name}'", None, remedy, detail=detail)
+                for name in hidden.values()
+            ]
+        return LostProjects(hidden, {project_id: lost[project_id] for project_id in lost.keys() & gone})
 
     def _census(self, landed: int) -> dict[str, Ids] | None:
         """Live ids by project name; None if it is not due. Read before the feeds, so nothing in it is too new."""
@@ -281,7 +313,7 @@ class _Extraction:
         self.cursor.gaps = dict(list(pairs)[:REMEMBERED_GAPS])
         return items
 
-    def _land_deletions(self, census: Mapping[str, Ids] | None, items: LandedItems) -> None:
+    def _land_deletions(self, census: Mapping[str, Ids] | None, items: LandedItems, lost: LostProjects) -> Deletions:
         bins: dict[str, list[int]] = {}
         for project_id, project in self.projects.items():
             try:
@@ -291,13 +323,12 @@ class _Extraction:
                 self.report.failures.append(error)
         deletions = Deletions(self.client, self.writer, self.people)
         deletions.land(bins, self.projects, items)
+        deletions.land_deleted_projects(lost.deleted.values(), items, self.run.started_at)
         if census is not None:
             deletions.land_missing(census.values(), census, items, self.run.started_at)
+        return deletions
 
-    def _close(self, census: Mapping[str, Ids] | None, items: LandedItems, missing: Sequence[ExtractError]) -> None:
-        deleted = {int(record_id) for record_id in self.writer.alive("azure_devops/deleted_items")}
-        selected = [project["name"] for project in self.projects.values()]
-        self.writer.cover(coverage_rows(items, selected, census, deleted, missing))
+    def _close(self) -> None:
         self.report.requests = self.client.http.adapter.requests
         self.report.waited_seconds = self.client.http.waited_seconds
         self._commit(is_final=True)

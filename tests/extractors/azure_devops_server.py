@@ -42,6 +42,7 @@ class Organisation:
 
     def __init__(self) -> None:
         self.projects: dict[str, dict[str, Any]] = {}
+        self.deleted_projects: dict[str, dict[str, Any]] = {}
         self.teams: dict[str, list[dict[str, Any]]] = {}
         self.feed: list[dict[str, Any]] = []
         self.links: list[dict[str, Any]] = []
@@ -159,7 +160,7 @@ class Organisation:
             (r"/_apis/ResourceAreas", lambda **_: listed([])),
             (r"/_apis/connectionData", lambda **_: {
                 "deploymentType": "hosted", "authenticatedUser": {"providerDisplayName": "Robot"}}),
-            (r"/_apis/projects", lambda query, **_: self.paged(list(self.projects.values()), query)),
+            (r"/_apis/projects", self.list_projects),
             (r"/_apis/projects/([^/]+)/teams", lambda project, query, **_: self.paged(self.teams[project], query)),
             (r"/_apis/wit/fields", lambda **_: listed([{"referenceName": name} for name in self.field_names()])),
             (r"/_apis/wit/reporting/workitemrevisions", self.revisions),
@@ -177,6 +178,10 @@ class Organisation:
         from extractors.azure_devops.records import FIELDS
 
         return set(FIELDS.values()) - self.lacking_fields
+
+    def list_projects(self, query: dict[str, str], **_: Any) -> Any:
+        found = self.deleted_projects if query.get("stateFilter") == "deleted" else self.projects
+        return self.paged(list(found.values()), query)
 
     def paged(self, records: list[dict[str, Any]], query: dict[str, str]) -> Any:
         skip, top = int(query.get("$skip", 0)), min(int(query.get("$top", 100)), 100)

@@ -261,7 +261,7 @@ def test_selected_projects_and_items_that_move_between_them(site: Site, organisa
     assert {key for key in landed if key.startswith("2:")} == {"2:1", "2:2", "2:3"}  # its history came along
     assert landed["2:1"]["project"] == "Bank"
     assert "no business of ours" not in landed["2:1"]["payload"]
-    assert coverage(report) == {"Shop": (10, 10, 0)}
+    assert coverage(report) == {"Shop": (10, 10, 0), "Bank": (None, 1, 0)}
     assert site.rows("deleted_items") == {}
     site.run(projects=("Shop", "Bank"))
     assert set(site.rows("revisions")) == site.expected_revisions()
@@ -302,6 +302,31 @@ def test_no_project_at_all_is_a_lost_permission_and_deletes_nothing(site: Site, 
         site.run()
     organisation.projects = projects
     assert len(site.rows("projects")) == 2
+    assert site.rows("deleted_items") == {}
+
+
+def test_a_hidden_project_and_a_deleted_one_are_told_apart(site: Site, organisation: Organisation) -> None:
+    site.run()
+    bank = next(project for project in organisation.projects.values() if project["name"] == "Bank")
+    del organisation.projects[bank["id"]]
+    report = site.run()
+    (failure,) = report.failures
+    assert "project 'Bank'" in str(failure)
+    assert site.rows("deleted_items") == {}
+    assert len(site.rows("projects")) == 2
+    assert len(site.rows("teams")) == 3
+    assert coverage(report)["Bank"] == (None, 10, 0)
+
+    organisation.deleted_projects[bank["id"]] = bank
+    report = site.run()
+    assert report.is_complete
+    assert len(site.rows("deleted_items")) == 10
+    assert {row["name"] for row in site.rows("projects").values()} == {"Shop"}
+    assert coverage(report)["Bank"] == (None, 0, 10)
+
+    organisation.deleted_projects.clear()
+    organisation.projects[bank["id"]] = bank
+    assert coverage(site.run())["Bank"] == (10, 10, 0)
     assert site.rows("deleted_items") == {}
 
 
