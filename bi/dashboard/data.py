@@ -34,7 +34,7 @@ class Limits:
     sprints: int = 12
     scopes: int = 120
     points: int = 4000
-    evidence: int = 24000
+    evidence: int = 40000
 
     def tighter(self) -> Limits:
         """The next smaller page, for when this one is too big."""

@@ -104,8 +104,8 @@ PREPARE = {
         join dim_work_item as item using (item_key)
         left join bridge_item_team as bridge
             on bridge.item_key = evidence.item_key
-            and evidence.event_date + interval 1 day > bridge.valid_from
-            and (bridge.valid_to is null or evidence.event_date + interval 1 day <= bridge.valid_to)
+            and evidence.event_at >= bridge.valid_from
+            and (bridge.valid_to is null or evidence.event_at < bridge.valid_to)
         where
             evidence.policy_id = getvariable('policy')
             and (
@@ -148,14 +148,15 @@ PREPARE = {
 QUERIES = {
     "connections": _query(
         """
-        select connection_id, name, kind, url, watermark_at, last_good_at, is_stale, item_count, coverage_ratio
+        select connection_id, name, kind, url, watermark_at, last_good_at, is_stale, held_reason, item_count,
+            coverage_ratio
         from dim_connection order by connection_id
         """,
         "dim_connection",
     ),
     "kpis": _query(
         """
-        select kpi_id, name, definition, formula, unit, direction, owner, definition_version
+        select kpi_id, name, description as definition, formula, unit, direction, owner, definition_version
         from dim_kpi order by kpi_id
         """,
         "dim_kpi",
@@ -282,13 +283,19 @@ QUERIES = {
     "satisfaction": _query(
         """
         select
-            survey, metric, scope.scope_no as scope, period_type as type, period_start_date as start, responses,
-            promoters, passives, detractors, nps, nps_margin, csat_ratio, is_suppressed
+            metric, scope.scope_no as scope, if(satisfaction.scope_type = 'survey', scope_name, null) as survey,
+            period_type as type, period_start_date as start, responses, promoters, passives, detractors,
+            nps, nps_margin, csat_ratio
         from kpi_satisfaction as satisfaction
-        join shown_scopes as scope
-            on scope.scope_type = satisfaction.scope_type and scope.scope_key = coalesce(satisfaction.scope_key, 'all')
-        where period_type in ('month', 'quarter') and period_start_date >= (select first_date from first_month)
-        order by survey, metric, scope, type, start
+        left join shown_scopes as scope
+            on scope.scope_type = satisfaction.scope_type
+            and scope.scope_key = coalesce(satisfaction.scope_key, 'all')
+        where
+            period_type in ('month', 'quarter')
+            and period_start_date >= (select first_date from first_month)
+            and metric in ('nps', 'csat')
+            and (scope.scope_no is not null or satisfaction.scope_type = 'survey')
+        order by metric desc, survey nulls first, scope, type, start
         """,
         "kpi_satisfaction",
     ),
@@ -308,7 +315,7 @@ QUERIES = {
     ),
     "untrusted": _query(
         """
-        select item_no as item, reason
+        select item_no as item, reasons as reason
         from fct_item_trust join shown_items using (item_key) where not is_complete order by item_no
         """,
         "fct_item_trust",

@@ -3,7 +3,7 @@ create schema core; create schema marts; create schema intermediate;
 create macro now_at() as timestamp '2026-03-20 06:00:00';
 
 create table core.dim_connection as
-select * from (values
+select *, if(is_stale, 'The file has no column Score.', null) as held_reason from (values
     ('ado', 'azure_devops', 'Azure DevOps', 'https://dev.azure.com/acme', now_at(), false, now_at(), 200, 1.0),
     ('jira', 'jira', 'Acme Jira', 'https://acme.atlassian.net', now_at(), false, now_at(), 400, 0.997),
     ('pulse', 'survey_file', 'Pulse survey', null, timestamp '2026-03-11 04:00:00', true, timestamp '2026-03-11 04:00:00', 900, 1.0)
@@ -126,18 +126,18 @@ create table core.fct_survey_response as
 select response_key, 'pulse' as connection_id, 'Customer pulse' as survey, metric, score, if(metric = 'nps', 0, 1)::double as scale_min, if(metric = 'nps', 10, 5)::double as scale_max,
     submitted_at, 'portfolio' as scope_type, 'p' || portfolio as scope_key, md5(response_key) as respondent_key, false as has_comment from in_answers;
 create table marts.kpi_satisfaction as
-select survey, metric, s.scope_type, s.scope_key, s.scope_name, period_type, period_start_date, count(*) as responses,
+select metric, s.scope_type, s.scope_key, s.scope_name, period_type, period_start_date, count(*) as responses,
     count(*) filter (metric = 'nps' and score >= 9) as promoters, count(*) filter (metric = 'nps' and score between 7 and 8) as passives, count(*) filter (metric = 'nps' and score <= 6) as detractors,
     if(metric = 'nps', 100.0 * (promoters - detractors) / responses, null) as nps,
     if(metric = 'nps', 196.0 * sqrt((promoters + detractors) / responses - ((promoters - detractors) / responses) ** 2) / sqrt(responses), null) as nps_margin,
     if(metric = 'csat', count(*) filter (score >= 4) / responses, null) as csat_ratio, if(metric = 'csat', avg(score), null) as csat_mean, null::double as ces_mean,
     null::bigint as invited, null::double as response_ratio, responses < 5 as is_suppressed
 from core.fct_survey_response r join periods on submitted_at >= period_start_date and submitted_at < until_date and period_type in ('month', 'quarter')
-cross join lateral (select 'all' as scope_type, 'all' as scope_key, 'All' as scope_name union all select 'portfolio', r.scope_key, (select name from core.dim_portfolio where portfolio_key = r.scope_key)) s
-group by survey, metric, s.scope_type, s.scope_key, s.scope_name, period_type, period_start_date;
+cross join lateral (select 'all' as scope_type, 'all' as scope_key, 'All' as scope_name union all select 'survey', 'pulse:' || r.survey, r.survey union all select 'portfolio', r.scope_key, (select name from core.dim_portfolio where portfolio_key = r.scope_key)) s
+group by metric, s.scope_type, s.scope_key, s.scope_name, period_type, period_start_date;
 
 create table marts.dim_kpi as
-select kpi_id, name, definition, formula, unit, direction, 'pmo' as owner, 1 as definition_version from (values
+select kpi_id, name, definition as description, formula, unit, direction, 'pmo' as owner, 1 as definition_version from (values
     ('cycle_time_p50', 'Cycle time, median', 'Half of the delivered items took this long or less from start to done.', 'percentile 50 of done_at - started_at', 'hours', 'down'),
     ('cycle_time_p85', 'Cycle time, 85th percentile', '85 of 100 delivered items took this long or less from start to done.', 'percentile 85 of done_at - started_at', 'hours', 'down'),
     ('lead_time_p85', 'Lead time, 85th percentile', '85 of 100 delivered items took this long or less from creation to done.', 'percentile 85 of done_at - created_at', 'hours', 'down'),
@@ -150,7 +150,7 @@ select kpi_id, name, definition, formula, unit, direction, 'pmo' as owner, 1 as 
     ('velocity', 'Velocity', 'Mean points completed over the latest closed sprints.', 'mean of completed points', 'points', 'up'),
     ('say_do', 'Say-do ratio', 'Share of the committed points that was completed.', 'completed and committed / committed', 'ratio', 'up'),
     ('scope_change', 'Scope change', 'Points added and removed per point committed.', '(added + removed) / committed', 'ratio', 'down'),
-    ('nps', 'Net promoter score', 'Promoters minus detractors, per hundred answers.', '100 x (promoters - detractors) / responses', 'score', 'up'),
+    ('nps', 'Net promoter score', 'Promoters minus detractors, per hundred answers.', '100 x (promoters - detractors) / responses', 'points of -100 to 100', 'up'),
     ('csat', 'Customer satisfaction', 'Share of answers in the top two boxes.', 'top two boxes / responses', 'ratio', 'up'),
     ('data_trust', 'Data trust', 'Share of items whose history is complete.', 'complete / all', 'ratio', 'up')
 ) t(kpi_id, name, definition, formula, unit, direction);
@@ -165,7 +165,7 @@ select scope_type, scope_key, scope_name, period_type, period_start_date, null::
     {kpi_id: 'data_trust', v: 0.98, n: 0.98 * delivered_items, d: delivered_items, s: delivered_items}], recursive := true)
 from marts.kpi_flow where period_type in ('month', 'quarter')
 union all by name
-select scope_type, scope_key, scope_name, period_type, period_start_date, metric as kpi_id, if(metric = 'nps', nps, csat_ratio) as v, promoters - detractors as n, responses as d, responses as s from marts.kpi_satisfaction
+select scope_type, scope_key, scope_name, period_type, period_start_date, metric as kpi_id, if(metric = 'nps', nps, csat_ratio) as v, promoters - detractors as n, responses as d, responses as s from marts.kpi_satisfaction where scope_type <> 'survey'
 union all by name
 select 'team' as scope_type, team_key as scope_key, t.name as scope_name, 'sprint' as period_type, s.started_at::date as period_start_date, sprint_key, unnest([
     {kpi_id: 'velocity', v: velocity_mean_points, n: null::double, d: null::double, s: completed_items}, {kpi_id: 'say_do', v: say_do_ratio, n: say_do_ratio * committed_points, d: committed_points, s: committed_items},
@@ -179,10 +179,10 @@ select kpi_id, scope_type, scope_key, scope_name, period_type, period_start_date
     if(kpi_id in ('nps', 'csat'), null, 0.98) as trust_ratio, if(kpi_id in ('nps', 'csat'), timestamp '2026-03-11 04:00:00', now_at()) as data_as_of_at, 'run-0001' as run_id
 from score_values join marts.dim_kpi using (kpi_id) where scope_type <> 'item_type';
 create table marts.kpi_evidence as
-select kpi_id, 'default' as policy_id, done_at::date as event_date, null::varchar as sprint_key, item_key, null::varchar as response_key,
+select kpi_id, 'default' as policy_id, done_at::date as event_date, done_at as event_at, null::varchar as sprint_key, item_key, null::varchar as response_key,
     if(kpi_id in ('defect_ratio', 'reopen_ratio', 'flow_efficiency'), 'denominator', 'sample') as role, case kpi_id when 'lead_time_p85' then lead_time_hours when 'throughput' then 1 when 'defect_ratio' then 1 when 'reopen_ratio' then 1 else cycle_time_hours end as contribution
 from core.fct_item_flow, (values ('cycle_time_p50'), ('cycle_time_p85'), ('lead_time_p85'), ('throughput'), ('defect_ratio'), ('reopen_ratio'), ('flow_efficiency')) k(kpi_id) where done_at is not null
-union all select 'nps', 'default', submitted_at::date, null, null, response_key, 'sample', score from core.fct_survey_response where metric = 'nps'
-union all select k, 'default', completed_at::date, sprint_key, item_key, null, outcome, points_at_close from core.fct_sprint_item, (values ('velocity'), ('say_do'), ('scope_change')) v(k) where outcome = 'completed';
+union all select 'nps', 'default', submitted_at::date, submitted_at, null, null, response_key, 'sample', score from core.fct_survey_response where metric = 'nps'
+union all select k, 'default', completed_at::date, completed_at, sprint_key, item_key, null, outcome, points_at_close from core.fct_sprint_item, (values ('velocity'), ('say_do'), ('scope_change')) v(k) where outcome = 'completed';
 create table core.fct_item_trust as
-select item_key, number_of % 50 <> 0 as is_complete, if(number_of % 50 = 0, 'the last status change does not end at the current status', null) as reason from (select item_key, row_number() over (order by item_key) as number_of from core.dim_work_item);
+select item_key, number_of % 50 <> 0 as is_complete, if(number_of % 50 = 0, 'the last status change does not end at the current status', null) as reasons from (select item_key, row_number() over (order by item_key) as number_of from core.dim_work_item);

@@ -39,7 +39,7 @@ function parts(value, unit) {
   if (unit === "ratio") return [number(value * 100, Math.abs(value) < 0.1 ? 1 : 0), "%"];
   if (unit === "points") return [number(value, 1), "points"];
   if (unit === "items") return [number(value), "items"];
-  return [number(value, 1), unit === "score" || !unit ? "" : unit];
+  return [number(value, 1), ""];
 }
 const show = (value, unit) => parts(value, unit).join(" ").trim();
 

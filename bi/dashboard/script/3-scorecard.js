@@ -58,7 +58,7 @@ function delta(score, kpi) {
   if (!score || score.value === null || score.previous === null || score.previous === undefined) return null;
   const unit = kpiById.get(kpi)?.unit;
   const change = score.value - score.previous;
-  const isRatio = unit === "ratio" || unit === "score" || score.previous === 0;
+  const isRatio = unit === "ratio" || kpi === "nps" || score.previous === 0;
   const size =
     unit === "ratio"
       ? `${number(Math.abs(change) * 100, 1)} pt`

@@ -90,17 +90,13 @@ const isOfSprint = (score) => score?.sprint !== null && score?.sprint !== undefi
 
 function answersBehind(kpi, score) {
   const isSame = (row) => row.scope === score?.scope && row.type === score?.type && row.start === score?.start;
-  return satisfaction
-    .filter((row) => row.metric === kpi && isSame(row))
-    .flatMap((row) => {
-      if (kpi !== "nps" || row.promoters === null) return [[`Answers, ${row.survey}`, number(row.responses)]];
-      const groups = `${row.promoters} promoters, ${row.passives} passives, ${row.detractors} detractors`;
-      const margin = row.nps_margin === null ? "–" : `± ${number(row.nps_margin, 1)}`;
-      return [
-        [`Answers, ${row.survey}`, groups],
-        ["Margin (95 %)", margin],
-      ];
-    });
+  const row = satisfaction.find((each) => each.metric === kpi && isSame(each));
+  if (!row) return [];
+  if (kpi !== "nps" || row.promoters === null) return [["Answers", number(row.responses)]];
+  return [
+    ["Answers", `${row.promoters} promoters, ${row.passives} passives, ${row.detractors} detractors`],
+    ["Margin (95 %)", row.nps_margin === null ? "–" : `± ${number(row.nps_margin, 1)}`],
+  ];
 }
 
 function openEvidence(kpi, score) {

@@ -151,34 +151,32 @@ function drawAgeing() {
   );
 }
 
+/** The series to choose from: each metric of the scope, and with everything chosen each survey by itself. */
+function satisfactionSeries() {
+  const isAll = scopes[state.scope]?.type === "all";
+  const here = satisfaction.filter(
+    (row) => row.type === state.type && (row.survey ? isAll : row.scope === state.scope),
+  );
+  const keys = new Set(here.map((row) => `${row.metric}|${row.survey ?? ""}`));
+  const name = (key) =>
+    (key.startsWith("nps") ? "NPS" : "CSAT") + (key.endsWith("|") ? "" : ` · ${key.slice(key.indexOf("|") + 1)}`);
+  return { here, options: [...keys].map((key) => [key, name(key)]) };
+}
+
 function drawSatisfaction() {
-  const here = satisfaction.filter((row) => row.scope === state.scope && row.type === state.type);
-  const surveys = [...new Set(here.map((row) => `${row.metric}|${row.survey}`))]
-    .filter((key) => /^(nps|csat)\|/.test(key))
-    .sort()
-    .reverse();
-  if (!surveys.includes(state.survey)) state.survey = surveys[0] ?? null;
-  const label = (key) => `${key.startsWith("nps") ? "NPS" : "CSAT"} · ${key.slice(key.indexOf("|") + 1)}`;
-  byId("satisfaction")
-    .querySelector(".tools")
-    .replaceChildren(
-      ...(surveys.length
-        ? [
-            picker(
-              "Survey",
-              surveys.map((key) => [key, label(key)]),
-              state.survey,
-              (key) => {
-                state.survey = key;
-                drawSatisfaction();
-              },
-            ),
-          ]
-        : []),
-    );
+  const { here, options } = satisfactionSeries();
+  if (!options.some(([key]) => key === state.survey)) state.survey = options[0]?.[0] ?? null;
+  const change = (key) => {
+    state.survey = key;
+    drawSatisfaction();
+  };
+  const tools = byId("satisfaction").querySelector(".tools");
+  tools.replaceChildren(...(options.length > 1 ? [picker("Measure", options, state.survey, change)] : []));
   const isNps = state.survey?.startsWith("nps");
   const periods = here
-    .filter((row) => `${row.metric}|${row.survey}` === state.survey && (isNps ? row.nps : row.csat_ratio) !== null)
+    .filter(
+      (row) => `${row.metric}|${row.survey ?? ""}` === state.survey && (isNps ? row.nps : row.csat_ratio) !== null,
+    )
     .map((row) => {
       const value = isNps ? row.nps : row.csat_ratio * 100;
       const margin = isNps ? row.nps_margin : null;

@@ -1,5 +1,11 @@
 // The page: connections, filters, address, theme, and the first drawing.
 
+function staleText(row) {
+  const at = row.last_good_at ?? row.watermark_at;
+  const state = at ? `Its figures are those of ${instant(at)}.` : "None of its data has been accepted yet.";
+  return row.held_reason ? `${state} ${row.held_reason}` : state;
+}
+
 function drawConnections() {
   const stale = connections.filter((row) => row.is_stale);
   byId("alerts").replaceChildren(
@@ -8,7 +14,7 @@ function drawConnections() {
         "p",
         { class: "alert" },
         el("strong", {}, `${row.name ?? row.connection_id} is stale.`),
-        ` Its figures are those of ${instant(row.last_good_at ?? row.watermark_at)}; the others are newer.`,
+        el("span", {}, staleText(row)),
       ),
     ),
   );
