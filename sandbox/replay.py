@@ -22,8 +22,8 @@ import msgspec
 
 from sandbox.model import Tool
 from sandbox.render.common import milliseconds
-from sandbox.render.jira import put_issues
 from sandbox.render.jira_item import RenderedIssue
+from sandbox.render.jira_stored import put_issues
 from sandbox.render.replay_shape import to_flavour
 from sandbox.render.replay_site import Site
 from sandbox.store import BASE, Store
@@ -47,7 +47,7 @@ def replay_store(folder: Path, target: Path, flavour: str | None = None) -> Stor
     with store.transaction():
         site = Site(_categories(folder / "statuses.csv"), _sprints(folder / "sprints.json"))
         issues = _Issues(source, tool, site)
-        put_issues(store, iter(issues), is_new=True)
+        put_issues(store, issues)
         if issues.tool is None:
             raise ReplayError(f"{source} holds no issue.")
         site.put(store, issues.tool, f"Replay of {folder.name}")
@@ -117,6 +117,7 @@ def _rendered(record: dict[str, Any], histories: list[dict[str, Any]], sprint_fi
         keys=[*former, record["key"]],
         sprint_ids=Site.sprint_ids(fields, sprint_field),
         version_ids=[int(version["id"]) for version in fields.get("fixVersions") or []],
+        links=[],  # the record shows them already
     )
 
 

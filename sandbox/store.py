@@ -8,7 +8,7 @@ request sees the new data. Addresses in documents start with `BASE`; the server 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -44,6 +44,9 @@ create table if not exists issue_sprints (
 create table if not exists issue_versions (
     version_id integer not null, issue_id integer not null, primary key (version_id, issue_id)
 ) without rowid;
+create table if not exists issue_links (
+    link_id integer primary key, kind text not null, source_id integer not null, target_id integer not null
+);
 """
 
 JIRA_INDEXES = """
@@ -52,6 +55,8 @@ create index if not exists issues_by_updated on issues (updated);
 create index if not exists issues_by_parent on issues (parent_id);
 create index if not exists sprints_by_issue on issue_sprints (issue_id);
 create index if not exists versions_by_issue on issue_versions (issue_id);
+create index if not exists links_by_source on issue_links (source_id);
+create index if not exists links_by_target on issue_links (target_id);
 """
 
 AZURE_DEVOPS = """
@@ -148,7 +153,7 @@ class Store:
     def decoded(self, kind: str, parent: str | None = None) -> list[dict[str, Any]]:
         return [msgspec.json.decode(doc) for doc in self.resources(kind, parent)]
 
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         return self.db.execute(sql, values).fetchall()
 
     def value(self, sql: str, values: Sequence[Any] = ()) -> Any:

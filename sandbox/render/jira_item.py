@@ -9,14 +9,13 @@ from typing import Any
 
 import msgspec
 
-from sandbox.model import Item
+from sandbox.model import Item, Link
 from sandbox.render.common import milliseconds, named_id, number, split_ids
 from sandbox.render.jira_history import SECONDS_PER_HOUR, Histories
 from sandbox.render.jira_words import IMPEDIMENT, PRIORITIES, RESOLUTIONS, TYPES, Words, user_id
 from sandbox.store import BASE
 
 EXPAND = "renderedFields,names,schema,operations,editmeta,changelog,versionedRepresentations"
-LINK_TYPES = {"Blocks": ("10000", "is blocked by", "blocks"), "Relates": ("10003", "relates to", "relates to")}
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,7 @@ class RenderedIssue:
     keys: list[str]
     sprint_ids: list[int]
     version_ids: list[int]
+    links: list[Link]
 
 
 class Issues:
@@ -54,6 +54,7 @@ class Issues:
             keys=[*item.former_keys, item.key],
             sprint_ids=split_ids(item.current.get("sprint")),
             version_ids=split_ids(item.current.get("release")),
+            links=item.links,
         )
 
     def _row(self, item: Item) -> tuple[Any, ...]:
@@ -100,7 +101,7 @@ class Issues:
             "lastViewed": None,
             "votes": {"self": f"{self._root}/issue/{item.key}/votes", "votes": 0, "hasVoted": False},
             "watches": {"self": f"{self._root}/issue/{item.key}/watchers", "watchCount": 1, "isWatching": False},
-            "issuelinks": self._links(item),
+            "issuelinks": [],  # both ends show a link: render/jira_links.py fills it in when both are there
             "subtasks": [],
             "comment": {"comments": [], "maxResults": 0, "total": item.comment_count, "startAt": 0},
             "worklog": {"startAt": 0, "maxResults": 20, "total": 0, "worklogs": []},
@@ -146,20 +147,6 @@ class Issues:
         address = f"{self._root}/version/{release_id}"
         state = {"archived": False, "released": release.is_released}
         return {"self": address, "id": str(release_id), "name": release.name, **state, **date}
-
-    def _links(self, item: Item) -> list[dict[str, Any]]:
-        """Links as seen from their outward side (real Jira shows them at both ends)."""
-        links = []
-        for link in item.links:
-            if link.target_item_id not in self._keys:
-                continue  # the other end was deleted
-            number_, inward, outward = LINK_TYPES[link.kind]
-            kind = {"id": number_, "name": link.kind, "inward": inward, "outward": outward}
-            address = f"{self._root}/issue/{link.target_item_id}"
-            target = {"id": str(link.target_item_id), "key": self._keys[link.target_item_id], "self": address}
-            self_ = f"{self._root}/issueLink/{link.link_id}"
-            links.append({"id": str(link.link_id), "self": self_, "type": kind, "outwardIssue": target})
-        return links
 
     def _description(self, text: str) -> Any:
         """v3 has the Atlassian Document Format, v2 plain text."""

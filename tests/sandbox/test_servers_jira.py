@@ -167,6 +167,24 @@ def test_moved_issues_are_found_by_their_former_key(sandbox: Sandbox) -> None:
     assert (item.former_keys[-1], item.key) in keys
 
 
+def test_links_show_at_both_living_ends(sandbox: Sandbox) -> None:
+    items = living(sandbox, Tool.JIRA_CLOUD)
+    expected = {
+        (link.link_id, number, link.target_item_id)
+        for number, item in items.items()
+        for link in item.links
+        if link.target_item_id in items
+    }
+    found: dict[str, set[tuple[int, int, int]]] = {"outwardIssue": set(), "inwardIssue": set()}
+    for number in {end for link in expected for end in link[1:]}:
+        for link in sandbox.cloud.json(f"/rest/api/3/issue/{number}", fields="issuelinks")["fields"]["issuelinks"]:
+            side = "outwardIssue" if "outwardIssue" in link else "inwardIssue"
+            ends = (number, int(link[side]["id"]))
+            found[side].add((int(link["id"]), *(ends if side == "outwardIssue" else ends[::-1])))
+    assert expected
+    assert found == {"outwardIssue": expected, "inwardIssue": expected}
+
+
 def test_removed_search_and_missing_endpoints(sandbox: Sandbox) -> None:
     gone = sandbox.cloud.call("GET", "/rest/api/3/search", params={"jql": "project = X"})
     assert gone.status_code == 410
