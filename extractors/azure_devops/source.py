@@ -9,9 +9,8 @@ mended, deletions settled, and the coverage says what the tool has against what 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,9 +28,9 @@ from extractors.azure_devops.doctor import check_connection
 from extractors.azure_devops.feed import Page, read_feed
 from extractors.azure_devops.items import Ids, LandedItems, landed_items
 from extractors.azure_devops.mending import mend_histories
-from extractors.azure_devops.metadata import PROJECTS, THREADS, Metadata
+from extractors.azure_devops.metadata import THREADS, Metadata
 from extractors.azure_devops.records import LINKS, REVISIONS, USERS, People, RevisionReader, field_names, link_row
-from extractors.azure_devops.sdk import Discovery
+from extractors.azure_devops.selection import LostProjects, lost_projects, select_projects
 from extractors.connection import SILENT, AzureDevOpsConnection, CheckLine, ExtractReport, Progress
 from extractors.errors import AccessDenied, ExtractError, NotFound
 from extractors.http import RetryPolicy
@@ -96,45 +95,6 @@ class AzureDevOpsSource:
         return check_connection(client, lambda visible: select_projects(self.connection, visible))
 
 
-def select_projects(
-    connection: AzureDevOpsConnection, visible: Sequence[dict[str, Any]]
-) -> tuple[dict[str, dict[str, Any]], list[ExtractError]]:
-    """The configured projects by id (all, if none is named), and one error per name that cannot be seen."""
-    if not visible:
-        raise AccessDenied(
-            connection.id,
-            "the list of projects",
-            remedy="Give the token's account (or service principal) access to the projects: Work Items (read)",
-            detail="The token is accepted, but it may see no project",
-        )
-    if not connection.projects:
-        return {project["id"]: project for project in visible}, []
-    names = {project["name"].casefold(): project for project in visible}
-    by_id = {project["id"].casefold(): project for project in visible}
-    found: dict[str, dict[str, Any]] = {}
-    missing: list[ExtractError] = []
-    for wanted in connection.projects:
-        project = names.get(wanted.casefold()) or by_id.get(wanted.casefold())
-        if project is not None:
-            found[project["id"]] = project
-            continue
-        near = difflib.get_close_matches(wanted.casefold(), list(names), n=1)
-        guess = f"Did you mean '{names[near[0]]['name']}'? " if near else ""
-        remedy = f"{guess}Correct `projects`, or give the token's account access to it"
-        missing.append(NotFound(connection.id, f"project '{wanted}'", None, remedy))
-    if not found:
-        raise missing[0]
-    return found, missing
-
-
-@dataclasses.dataclass(frozen=True)
-class LostProjects:
-    """Names by id: `hidden` projects are out of the token's sight, `deleted` ones the tool itself calls deleted."""
-
-    hidden: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    deleted: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-
 class _Extraction:
     """One run. Kept in one object, because every step needs most of what the others found out."""
 
@@ -158,7 +118,8 @@ class _Extraction:
         self.projects, missing = select_projects(self.connection, visible)
         self.project_names = {project["id"]: project["name"] for project in visible}
         self.report.failures += missing
-        lost = self._lost(discovery, visible)
+        lost = lost_projects(self.landing, self.connection, discovery, visible)
+        self.report.failures += lost.failures
         reader = RevisionReader(names, self.people)
         self.cursor = self._start(names)
         self._describe(site.deployment if site else None)
@@ -214,29 +175,6 @@ class _Extraction:
             time_zone=self.connection.time_zone or "UTC",
             tool_version=None,
         )
-
-    def _lost(self, discovery: Discovery, visible: Sequence[dict[str, Any]]) -> LostProjects:
-        """Projects that were landed and cannot be seen any more. Hidden ones are a failure, if they were not chosen."""
-        landed = self.landing.latest(PROJECTS, self.connection.id, ["record_id", "name", "is_deleted"]).to_pylist()
-        here = {project["id"] for project in visible}
-        lost = {
-            row["record_id"]: row["name"] for row in landed if not row["is_deleted"] and row["record_id"] not in here
-        }
-        if not lost:
-            return LostProjects()
-        try:
-            gone = {project["id"] for project in discovery.projects("deleted")}
-        except (AccessDenied, NotFound):
-            gone = set()
-        hidden = {project_id: name for project_id, name in lost.items() if project_id not in gone}
-        if not self.connection.projects:
-            remedy = "Give the token's account access to it again, or name the remaining ones in `projects`"
-            detail = "It was there before. Nothing of it is taken for deleted"
-            self.report.failures += [
-                NotFound(self.connection.id, f"project '{name}'", None, remedy, detail=detail)
-                for name in hidden.values()
-            ]
-        return LostProjects(hidden, {project_id: lost[project_id] for project_id in lost.keys() & gone})
 
     def _census(self, landed: int) -> dict[str, Ids] | None:
         """Live ids by project name; None if it is not due. Read before the feeds, so nothing in it is too new."""
