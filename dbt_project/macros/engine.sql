@@ -1,8 +1,7 @@
 {# Small differences between engines. Every model that needs one of these functions takes it from here. #}
-
 {# An instant (naive UTC) as wall clock of a time zone. #}
 {% macro local_time(instant, time_zone) -%}
-    {{- return(adapter.dispatch('local_time', 'agile_pmo')(instant, time_zone)) -}}
+    {{- return(adapter.dispatch("local_time", "agile_pmo")(instant, time_zone)) -}}
 {%- endmacro %}
 
 {% macro duckdb__local_time(instant, time_zone) -%}
@@ -11,7 +10,7 @@
 
 {# Wall clock of a time zone as an instant (naive UTC). #}
 {% macro utc_time(wall_clock, time_zone) -%}
-    {{- return(adapter.dispatch('utc_time', 'agile_pmo')(wall_clock, time_zone)) -}}
+    {{- return(adapter.dispatch("utc_time", "agile_pmo")(wall_clock, time_zone)) -}}
 {%- endmacro %}
 
 {% macro duckdb__utc_time(wall_clock, time_zone) -%}
@@ -23,7 +22,7 @@
 
 {# Elapsed hours between two instants, to the microsecond. #}
 {% macro hours_between(from_at, to_at) -%}
-    {{- return(adapter.dispatch('hours_between', 'agile_pmo')(from_at, to_at)) -}}
+    {{- return(adapter.dispatch("hours_between", "agile_pmo")(from_at, to_at)) -}}
 {%- endmacro %}
 
 {% macro duckdb__hours_between(from_at, to_at) -%}
@@ -31,21 +30,27 @@
 {%- endmacro %}
 
 {# Instant with time zone as naive UTC. #}
-{% macro utc(instant) -%} {{- return(adapter.dispatch('utc', 'agile_pmo')(instant)) -}} {%- endmacro %}
+{% macro utc(instant) -%} {{- return(adapter.dispatch("utc", "agile_pmo")(instant)) -}} {%- endmacro %}
 
 {% macro duckdb__utc(instant) -%} timezone('UTC', {{ instant }}) {%- endmacro %}
 
 {# One number that orders changes: by instant, then history number, then place in the history. #}
 {% macro history_order(changed_at, history_id, item_number) -%}
-    {{- return(adapter.dispatch('history_order', 'agile_pmo')(changed_at, history_id, item_number)) -}}
+    {{- return(adapter.dispatch("history_order", "agile_pmo")(changed_at, history_id, item_number)) -}}
 {%- endmacro %}
 
 {% macro duckdb__history_order(changed_at, history_id, item_number) -%}
-    (cast(epoch_us({{ changed_at }}) as hugeint) * 1000000000000000000 + {{ history_id }} * 1000 + least({{ item_number }}, 999))
+    (
+        cast(epoch_us({{ changed_at }}) as hugeint) * 1000000000000000000
+        + {{ history_id }} * 1000
+        + least({{ item_number }}, 999)
+    )
 {%- endmacro %}
 
 {# The days from one instant to another, both included, as a list of timestamps; empty if either is NULL. #}
-{% macro day_series(from_at, to_at) -%} {{- return(adapter.dispatch('day_series', 'agile_pmo')(from_at, to_at)) -}} {%- endmacro %}
+{% macro day_series(from_at, to_at) -%}
+    {{- return(adapter.dispatch("day_series", "agile_pmo")(from_at, to_at)) -}}
+{%- endmacro %}
 
 {% macro duckdb__day_series(from_at, to_at) -%}
     generate_series(date_trunc('day', {{ from_at }}), date_trunc('day', {{ to_at }}), interval 1 day)
@@ -53,7 +58,7 @@
 
 {# The starts of all periods from that of one day to that of another, as a list of timestamps. #}
 {% macro period_series(period_type, from_date, to_date) -%}
-    {{- return(adapter.dispatch('period_series', 'agile_pmo')(period_type, from_date, to_date)) -}}
+    {{- return(adapter.dispatch("period_series", "agile_pmo")(period_type, from_date, to_date)) -}}
 {%- endmacro %}
 
 {% macro duckdb__period_series(period_type, from_date, to_date) -%}
@@ -70,7 +75,7 @@
 {# The starts of all periods whose end lies between two days, the second excluded; without one, up to last_date, whose
    running period counts as ended. #}
 {% macro covered_periods(period_type, entered_date, left_date, last_date) -%}
-    {{- return(adapter.dispatch('covered_periods', 'agile_pmo')(period_type, entered_date, left_date, last_date)) -}}
+    {{- return(adapter.dispatch("covered_periods", "agile_pmo")(period_type, entered_date, left_date, last_date)) -}}
 {%- endmacro %}
 
 {% macro duckdb__covered_periods(period_type, entered_date, left_date, last_date) -%}

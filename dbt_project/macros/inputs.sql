@@ -1,18 +1,21 @@
 {# What dbt reads: the folder $PMO_HOME/dbt/inputs, written anew before every build. Only the macros of this file
    know that it is made of Parquet files; on another engine they read Delta tables instead. #}
-{% macro inputs_folder() -%} {{- env_var('PMO_HOME') -}}/dbt/inputs {%- endmacro %}
+{% macro inputs_folder() %} {{- return(env_var("PMO_HOME") ~ "/dbt/inputs") -}} {% endmacro %}
 
 {# One of the small tables that orchestration writes: batches, connections, settings. #}
-{% macro input(name) -%} {{- return(adapter.dispatch('input', 'agile_pmo')(name)) -}} {%- endmacro %}
+{% macro input(name) -%} {{- return(adapter.dispatch("input", "agile_pmo")(name)) -}} {%- endmacro %}
 
-{% macro duckdb__input(name) -%} read_parquet('{{ inputs_folder() }}/{{ name }}.parquet') {%- endmacro %}
+{% macro duckdb__input(name) -%}
+    read_parquet({{ dbt.string_literal(inputs_folder() ~ "/" ~ name ~ ".parquet") }})
+{%- endmacro %}
 
 {# The files of a stream, read from streams.json while the model runs, so that a partial parse stays valid. #}
 {% macro stream_files(stream) %}
     {%- if not execute -%} {{- return([]) -}} {%- endif -%}
     {%- set query -%}
         select unnest(files) as file
-        from read_json('{{ inputs_folder() }}/streams.json', columns = {stream: 'varchar', files: 'varchar[]'})
+        from read_json(
+            {{ dbt.string_literal(inputs_folder() ~ "/streams.json") }}, columns = {stream: 'varchar', files: 'varchar[]'})
         where stream = '{{ stream }}'
     {%- endset -%}
     {%- set files = run_query(query).columns[0].values() | list -%}
@@ -25,34 +28,35 @@
 {# Rows of a stream that belong to accepted batches, every version of each record, as a table expression.
    with_file adds the column `filename`, the landed file. #}
 {% macro raw(stream, with_file=false) -%}
-    {{- return(adapter.dispatch('raw', 'agile_pmo')(stream, with_file)) -}}
+    {{- return(adapter.dispatch("raw", "agile_pmo")(stream, with_file)) -}}
 {%- endmacro %}
 
 {% macro duckdb__raw(stream, with_file=false) -%}
     (
         select stream.*, batches.sequence as batch_sequence
-        from read_parquet(
-            [
-                {%- for file in stream_files(stream) -%}
-                    '{{ file | replace("'", "''") }}'{% if not loop.last %}, {% endif %}
-                {%- endfor -%}
-            ],
-            union_by_name = true
-            {%- if with_file %}, filename = true{% endif %}
-        ) as stream
-        inner join {{ input('batches') }} as batches on stream.batch_id = batches.batch_id
+        from
+            read_parquet(
+                [
+                    {%- for file in stream_files(stream) -%}
+                        {{ dbt.string_literal(dbt.escape_single_quotes(file)) }}{% if not loop.last %}, {% endif %}
+                    {%- endfor -%}
+                ],
+                union_by_name = true
+                {%- if with_file %}, filename = true{% endif %}
+            ) as stream
+        inner join {{ input("batches") }} as batches on stream.batch_id = batches.batch_id
     )
 {%- endmacro %}
 
 {# The latest version of every record of a stream, as a table expression: the last one that the source still had,
    with `is_deleted` and `deleted_seen_at` (extraction instant of the deletion) where a deletion followed it.
    columns: the stream's own columns. newest: the instant by which the last version is told. Records with one version, the great majority, skip the sorting. #}
-{% macro latest(stream, columns, newest='extracted_at') -%}
-    {%- set keys = ['connection_id', 'record_id', 'updated_at', 'extracted_at', 'run_id', 'payload_hash'] -%}
+{% macro latest(stream, columns, newest="extracted_at") -%}
+    {%- set keys = ["connection_id", "record_id", "updated_at", "extracted_at", "run_id", "payload_hash"] -%}
     (
         with
-            versions as not materialized (
-                select {{ (keys + columns + ['is_deleted', 'batch_sequence']) | join(', ') }} from {{ raw(stream) }}
+            versions as not materialized(
+                select {{ (keys + columns + ["is_deleted", "batch_sequence"]) | join(", ") }} from {{ raw(stream) }}
             ),
             repeated as (
                 select hash(connection_id, record_id) as record_hash
@@ -61,14 +65,13 @@
                 having count(*) > 1
             ),
             single as (
-                select
-                    {{ (keys + columns) | join(', ') }}, false as is_deleted, null::timestamptz as deleted_seen_at
+                select {{ (keys + columns) | join(", ") }}, false as is_deleted, null::timestamptz as deleted_seen_at
                 from versions
                 where not is_deleted and hash(connection_id, record_id) not in (select record_hash from repeated)
             ),
             ranked as (
                 select
-                    {{ (keys + columns + ['is_deleted', 'batch_sequence']) | join(', ') }},
+                    {{ (keys + columns + ["is_deleted", "batch_sequence"]) | join(", ") }},
                     max(extracted_at) filter (where is_deleted) over (
                         partition by connection_id, record_id
                     ) as last_deletion_at
@@ -77,7 +80,7 @@
             ),
             several as (
                 select
-                    {{ (keys + columns) | join(', ') }},
+                    {{ (keys + columns) | join(", ") }},
                     coalesce(last_deletion_at > extracted_at, false) as is_deleted,
                     case when last_deletion_at > extracted_at then last_deletion_at end as deleted_seen_at
                 from ranked

@@ -8,7 +8,7 @@
 
 {# Ids separated by commas as a list of keys; an empty list for ''. #}
 {% macro key_list(connection_id, ids) -%}
-    {{- return(adapter.dispatch('key_list', 'agile_pmo')(connection_id, ids)) -}}
+    {{- return(adapter.dispatch("key_list", "agile_pmo")(connection_id, ids)) -}}
 {%- endmacro %}
 
 {% macro duckdb__key_list(connection_id, ids) -%}
@@ -21,3 +21,8 @@
 
 {# Key of a node of the portfolio hierarchy: the portfolio's name, or portfolio/program. #}
 {% macro program_key(portfolio, program) -%} concat_ws('/', {{ portfolio }}, {{ program }}) {%- endmacro %}
+
+{# Whether an area path of Azure DevOps is an area or lies below it (nodes are joined by a backslash). #}
+{% macro is_area_within(path, area) -%}
+    ({{ path }} = {{ area }} or starts_with({{ path }}, {{ area }} || chr(92)))
+{%- endmacro %}

@@ -233,7 +233,7 @@ def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select
         _manifest = parsed.result
     arguments = [command, *options]
     if command == "build":
-        arguments += ["--exclude-resource-type", "unit_test"]
+        arguments += ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
     if select:
         arguments += ["--select", *select.split()]
     outcome = dbtRunner(manifest=_manifest).invoke(arguments)

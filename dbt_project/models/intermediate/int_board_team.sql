@@ -15,8 +15,7 @@ with
 
 select known.connection_id, known.board_id, choices.team_key, choices.seed_team
 from known
-inner join
-    choices on known.connection_id = choices.connection_id and known.board_id = choices.board_id
+inner join choices on known.connection_id = choices.connection_id and known.board_id = choices.board_id
 qualify
     row_number() over (
         partition by known.connection_id, known.board_id

@@ -10,7 +10,8 @@ with
                 try_cast(weekday as integer),
                 list_position(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], lower(left(trim(weekday), 3)))
             ) as weekday_number,
-            cast(split_part("from", ':', 1) as integer) * 60 + cast(split_part("from", ':', 2) as integer) as from_minute,
+            cast(split_part("from", ':', 1) as integer) * 60
+            + cast(split_part("from", ':', 2) as integer) as from_minute,
             cast(split_part("to", ':', 1) as integer) * 60 + cast(split_part("to", ':', 2) as integer) as to_minute,
         from calendars
     )

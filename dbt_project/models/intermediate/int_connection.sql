@@ -6,9 +6,7 @@ with
     runs as (
         select
             connection_id,
-            coalesce(
-                max(run_started_at) filter (where is_final), max(run_started_at)
-            ) as watermark_at,
+            coalesce(max(run_started_at) filter (where is_final), max(run_started_at)) as watermark_at,
             max(committed_at) as last_good_at,
         from batches
         group by connection_id

@@ -14,10 +14,7 @@ with
             types.type_group = 'epic' as is_epic,
             coalesce({{ key("items.connection_id", "items.parent_id") }}, epics.item_key) as parent_item_key,
         from items
-        left join
-            types
-            on items.connection_id = types.connection_id
-            and items.item_type_id = types.item_type_id
+        left join types on items.connection_id = types.connection_id and items.item_type_id = types.item_type_id
         left join
             items as epics
             on items.epic_ref is not null

@@ -45,35 +45,24 @@ with
             issue_types
             on issues.connection_id = issue_types.connection_id
             and issues.issue_type_id = issue_types.issue_type_id
-        left join
-            projects
-            on issues.connection_id = projects.connection_id
-            and issues.project_id = projects.project_id
+        left join projects on issues.connection_id = projects.connection_id and issues.project_id = projects.project_id
     ),
 
     last_revisions as (
-        select *
-        from revisions
-        qualify row_number() over (partition by connection_id, item_id order by rev desc) = 1
+        select * from revisions qualify row_number() over (partition by connection_id, item_id order by rev desc) = 1
     ),
 
     -- The link feed tells a hierarchy from both ends; the last word on a pair holds.
     hierarchy as (
         select
             connection_id,
-            case
-                when link_type = 'System.LinkTypes.Hierarchy-Reverse' then source_id else target_id
-            end as item_id,
-            case
-                when link_type = 'System.LinkTypes.Hierarchy-Reverse' then target_id else source_id
-            end as parent_id,
+            case when link_type = 'System.LinkTypes.Hierarchy-Reverse' then source_id else target_id end as item_id,
+            case when link_type = 'System.LinkTypes.Hierarchy-Reverse' then target_id else source_id end as parent_id,
             is_active,
             changed_at,
         from links
         where
-            link_type
-            in ('System.LinkTypes.Hierarchy-Reverse', 'System.LinkTypes.Hierarchy-Forward')
-            and not is_deleted
+            link_type in ('System.LinkTypes.Hierarchy-Reverse', 'System.LinkTypes.Hierarchy-Forward') and not is_deleted
     ),
 
     pairs as (
@@ -133,9 +122,7 @@ with
             on last_revisions.connection_id = deleted_items.connection_id
             and last_revisions.item_id = deleted_items.item_id
         left join
-            parents
-            on last_revisions.connection_id = parents.connection_id
-            and last_revisions.item_id = parents.item_id
+            parents on last_revisions.connection_id = parents.connection_id and last_revisions.item_id = parents.item_id
     ),
 
     items as (
@@ -153,18 +140,11 @@ select
     case
         when connections.tool = 'jira'
         then connections.url || '/browse/' || items.item_ref
-        else
-            connections.url
-            || '/'
-            || url_encode(items.project)
-            || '/_workitems/edit/'
-            || items.item_id
+        else connections.url || '/' || url_encode(items.project) || '/_workitems/edit/' || items.item_id
     end as source_url,
     -- A change during the run is younger than the watermark; durations never turn negative for it.
     greatest(connections.watermark_at, items.created_at, items.updated_at) as now_at,
     greatest(items.updated_at, items.created_at) as updated_at,
-    case
-        when items.deleted_at is not null then greatest(items.deleted_at, items.created_at)
-    end as deleted_at,
+    case when items.deleted_at is not null then greatest(items.deleted_at, items.created_at) end as deleted_at,
 from items
 inner join connections on items.connection_id = connections.connection_id

@@ -85,10 +85,7 @@ with
             item_boards
             on jira_states.item_key = item_boards.item_key
             and jira_states.state_number >= item_boards.from_state_number
-            and (
-                item_boards.to_state_number is null
-                or jira_states.state_number < item_boards.to_state_number
-            )
+            and (item_boards.to_state_number is null or jira_states.state_number < item_boards.to_state_number)
         left join
             filter_boards
             on jira_states.connection_id = filter_boards.connection_id
@@ -146,9 +143,7 @@ select
     resolutions.resolution_id,
     coalesce(resolutions.resolution, placed.raw_resolution) as resolution,
     case
-        when stages.stage = 'done' and resolutions.is_not_delivered
-        then 'cancelled'
-        else coalesce(stages.stage, 'todo')
+        when stages.stage = 'done' and resolutions.is_not_delivered then 'cancelled' else coalesce(stages.stage, 'todo')
     end as stage,
     {{ key_list("placed.connection_id", "placed.own_sprint_ids") }} as own_sprint_keys,
     {{ key_list("placed.connection_id", "placed.sprint_ids") }} as sprint_keys,
@@ -173,10 +168,7 @@ left join
     resolutions
     on placed.connection_id = resolutions.connection_id
     and placed.raw_resolution = resolutions.raw_resolution
-left join
-    types
-    on placed.connection_id = types.connection_id
-    and placed.item_type_id = types.item_type_id
+left join types on placed.connection_id = types.connection_id and placed.item_type_id = types.item_type_id
 left join
     team_choices
     on placed.connection_id = team_choices.connection_id

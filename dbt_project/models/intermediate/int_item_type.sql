@@ -53,10 +53,7 @@ with
         qualify
             row_number() over (
                 partition by types.connection_id, types.item_type_id
-                order by
-                    mapping.connection_id is not null desc,
-                    mapping.tool is not null desc,
-                    mapping.type_group
+                order by mapping.connection_id is not null desc, mapping.tool is not null desc, mapping.type_group
             )
             = 1
     ),
@@ -82,10 +79,5 @@ with
         from mapped
     )
 
-select
-    connection_id,
-    item_type_id,
-    item_type,
-    type_group,
-    coalesce(is_subtask, type_group = 'sub-task') as is_subtask,
+select connection_id, item_type_id, item_type, type_group, coalesce(is_subtask, type_group = 'sub-task') as is_subtask,
 from grouped

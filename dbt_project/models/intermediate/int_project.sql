@@ -29,10 +29,7 @@ with
         from known
         where raw_project_id is not null
         qualify
-            row_number() over (
-                partition by connection_id, raw_project_id order by preference, project_id, project
-            )
-            = 1
+            row_number() over (partition by connection_id, raw_project_id order by preference, project_id, project) = 1
     )
 
 select

@@ -107,7 +107,8 @@ with
     mapped as (
         select
             seen.*,
-            case lower(seen.category)
+            case
+                lower(seen.category)
                 when 'new'
                 then 'todo'
                 when 'indeterminate'
@@ -128,14 +129,8 @@ with
             mapping.stage as mapped_stage,
         from seen
         inner join connections on seen.connection_id = connections.connection_id
-        left join
-            projects
-            on seen.connection_id = projects.connection_id
-            and seen.project_id = projects.raw_project_id
-        left join
-            types
-            on seen.connection_id = types.connection_id
-            and seen.item_type_id = types.item_type_id
+        left join projects on seen.connection_id = projects.connection_id and seen.project_id = projects.raw_project_id
+        left join types on seen.connection_id = types.connection_id and seen.item_type_id = types.item_type_id
         left join
             mapping
             on seen.connection_id = coalesce(mapping.connection_id, seen.connection_id)

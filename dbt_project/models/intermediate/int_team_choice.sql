@@ -50,10 +50,7 @@ with
             areas.area_path,
             {{ key("areas.connection_id", "'team:' || areas.team_id") }} as tool_team_key,
         from areas
-        inner join
-            projects
-            on areas.connection_id = projects.connection_id
-            and areas.project = projects.raw_project_id
+        inner join projects on areas.connection_id = projects.connection_id and areas.project = projects.raw_project_id
     ),
 
     places as (
@@ -70,11 +67,7 @@ with
             mapping.team,
             row_number() over (
                 partition by
-                    places.connection_id,
-                    places.raw_project_id,
-                    places.board_id,
-                    places.area_id,
-                    places.recorded_path
+                    places.connection_id, places.raw_project_id, places.board_id, places.area_id, places.recorded_path
                 order by
                     mapping.board_id is not null desc,
                     length(mapping.area_path) desc nulls last,
@@ -89,11 +82,7 @@ with
             and places.connection_id = coalesce(mapping.connection_id, places.connection_id)
             and (mapping.board_id is null or mapping.board_id = places.board_id)
             and (mapping.project is null or mapping.project in (places.project, places.project_name))
-            and (
-                mapping.area_path is null
-                or mapping.area_path = places.area_path
-                or starts_with(places.area_path, mapping.area_path || '\')
-            )
+            and (mapping.area_path is null or {{ is_area_within("places.area_path", "mapping.area_path") }})
     )
 
 select

@@ -3,7 +3,13 @@ with
     items as (select * from {{ ref("int_item") }}),
 
     changes as (
-        select states.item_key, states.connection_id, states.team_key, states.state_number, states.valid_from, items.deleted_at
+        select
+            states.item_key,
+            states.connection_id,
+            states.team_key,
+            states.state_number,
+            states.valid_from,
+            items.deleted_at
         from states
         inner join items on states.item_key = items.item_key
         qualify
@@ -17,7 +23,5 @@ select
     team_key,
     connection_id,
     valid_from,
-    coalesce(
-        lead(valid_from) over (partition by item_key order by state_number), deleted_at
-    ) as valid_to,
+    coalesce(lead(valid_from) over (partition by item_key order by state_number), deleted_at) as valid_to,
 from changes

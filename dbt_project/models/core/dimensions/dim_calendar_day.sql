@@ -30,19 +30,12 @@ with
             calendars.calendar_id,
             days.day_date,
             free_days.holiday,
-            case
-                when free_days.day_date is null then coalesce(weekdays.working_hours, 0) else 0
-            end as working_hours,
+            case when free_days.day_date is null then coalesce(weekdays.working_hours, 0) else 0 end as working_hours,
         from calendars
         cross join days
         left join
-            weekdays
-            on calendars.calendar_id = weekdays.calendar_id
-            and days.weekday_number = weekdays.weekday_number
-        left join
-            free_days
-            on calendars.calendar_id = free_days.calendar_id
-            and days.day_date = free_days.day_date
+            weekdays on calendars.calendar_id = weekdays.calendar_id and days.weekday_number = weekdays.weekday_number
+        left join free_days on calendars.calendar_id = free_days.calendar_id and days.day_date = free_days.day_date
     )
 
 select

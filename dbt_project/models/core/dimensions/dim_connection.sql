@@ -4,9 +4,7 @@ with
     coverage as (select * from {{ ref("stg_pmo__coverage") }}),
 
     item_counts as (
-        select connection_id, count(*) filter (where deleted_at is null) as item_count
-        from items
-        group by connection_id
+        select connection_id, count(*) filter (where deleted_at is null) as item_count from items group by connection_id
     ),
 
     -- Of each stream and project what its last run said.
@@ -15,9 +13,7 @@ with
         from coverage
         where expected is not null
         qualify
-            row_number() over (
-                partition by connection_id, stream, project order by extracted_at desc, record_id desc
-            )
+            row_number() over (partition by connection_id, stream, project order by extracted_at desc, record_id desc)
             = 1
     ),
 

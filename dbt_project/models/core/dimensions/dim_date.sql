@@ -4,7 +4,12 @@ with
     settings as (select * from {{ ref("int_setting") }}),
 
     days as (
-        select cast(unnest({{ day_series("date_trunc('year', items.first_at)", "connections.watermark_at + interval 2 year") }}) as date) as day_date
+        select
+            cast(
+                unnest(
+                    {{ day_series("date_trunc('year', items.first_at)", "connections.watermark_at + interval 2 year") }}
+                ) as date
+            ) as day_date
         from items
         cross join connections
     )

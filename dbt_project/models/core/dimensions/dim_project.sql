@@ -3,8 +3,7 @@ with
     mapping as (select * from {{ ref("portfolio_mapping") }} where epic_ref is null),
 
     distinct_projects as (
-        select
-            connection_id, project_key, project_id, min(project) as project, min(name) as name,
+        select connection_id, project_key, project_id, min(project) as project, min(name) as name,
         from projects
         group by connection_id, project_key, project_id
     )
@@ -25,9 +24,6 @@ qualify
     row_number() over (
         partition by projects.project_key
         order by
-            mapping.project is not null desc,
-            mapping.connection_id is not null desc,
-            mapping.portfolio,
-            mapping.program
+            mapping.project is not null desc, mapping.connection_id is not null desc, mapping.portfolio, mapping.program
     )
     = 1

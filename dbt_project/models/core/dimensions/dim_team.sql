@@ -32,22 +32,15 @@ with
                     and exists (
                         select 1
                         from sprints
-                        where
-                            sprints.connection_id = boards.connection_id
-                            and sprints.board_id = boards.board_id
+                        where sprints.connection_id = boards.connection_id and sprints.board_id = boards.board_id
                     )
                 ),
                 false
             ) as is_scrum,
         from board_teams
+        left join boards on board_teams.connection_id = boards.connection_id and board_teams.board_id = boards.board_id
         left join
-            boards
-            on board_teams.connection_id = boards.connection_id
-            and board_teams.board_id = boards.board_id
-        left join
-            projects
-            on boards.connection_id = projects.connection_id
-            and boards.project_id = projects.raw_project_id
+            projects on boards.connection_id = projects.connection_id and boards.project_id = projects.raw_project_id
         union all
         select
             azure_devops_teams.connection_id,
@@ -95,11 +88,23 @@ with
             parts.team_key,
             arg_min(
                 mapping.calendar_id,
-                (mapping.team is null, mapping.board_id is null, mapping.area_path is null, mapping.project is null, mapping.calendar_id)
+                (
+                    mapping.team is null,
+                    mapping.board_id is null,
+                    mapping.area_path is null,
+                    mapping.project is null,
+                    mapping.calendar_id
+                )
             ) filter (where mapping.calendar_id is not null) as calendar_id,
             arg_min(
                 mapping.time_zone,
-                (mapping.team is null, mapping.board_id is null, mapping.area_path is null, mapping.project is null, mapping.time_zone)
+                (
+                    mapping.team is null,
+                    mapping.board_id is null,
+                    mapping.area_path is null,
+                    mapping.project is null,
+                    mapping.time_zone
+                )
             ) filter (where mapping.time_zone is not null) as time_zone,
         from parts
         inner join
@@ -108,11 +113,7 @@ with
             and (mapping.team is null or mapping.team = parts.seed_team)
             and (mapping.board_id is null or mapping.board_id = parts.board_id)
             and (mapping.project is null or mapping.project in (parts.project, parts.project_name))
-            and (
-                mapping.area_path is null
-                or mapping.area_path = parts.area_path
-                or starts_with(parts.area_path, mapping.area_path || '\')
-            )
+            and (mapping.area_path is null or {{ is_area_within("parts.area_path", "mapping.area_path") }})
         group by parts.team_key
     ),
 

@@ -22,10 +22,7 @@ with
             coalesce(items.is_subtask, types.is_subtask, false) as has_subtask_flag,
             {{ key("items.connection_id", "items.parent_id") }} as parent_item_key,
         from items
-        left join
-            types
-            on items.connection_id = types.connection_id
-            and items.item_type_id = types.item_type_id
+        left join types on items.connection_id = types.connection_id and items.item_type_id = types.item_type_id
     )
 
 select
@@ -75,8 +72,5 @@ left join
     resolutions
     on typed.connection_id = resolutions.connection_id
     and coalesce(typed.resolution_id, typed.resolution) = resolutions.raw_resolution
-left join
-    projects
-    on typed.connection_id = projects.connection_id
-    and typed.project_id = projects.raw_project_id
+left join projects on typed.connection_id = projects.connection_id and typed.project_id = projects.raw_project_id
 left join portfolio_projects on projects.project_key = portfolio_projects.project_key

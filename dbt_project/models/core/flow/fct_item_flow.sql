@@ -17,9 +17,7 @@ with
             max(sequence) filter (where stage = 'done' and is_stage_entry) as last_done_sequence,
             max(entered_at) filter (where stage = 'done' and is_stage_entry) as last_done_at,
             max(sequence) filter (where stage = 'cancelled' and is_stage_entry) as last_cancelled_sequence,
-            count(*) filter (
-                where previous_stage = 'done' and stage not in ('done', 'cancelled')
-            ) as reopen_count,
+            count(*) filter (where previous_stage = 'done' and stage not in ('done', 'cancelled')) as reopen_count,
             count(*) filter (
                 where {{ stage_rank("stage") }} < {{ stage_rank("previous_stage") }}
             ) as backward_move_count,
@@ -52,9 +50,7 @@ with
             case when lives.last_stage = 'cancelled' then lives.last_cancelled_sequence end as cancelled_sequence,
         from lives
         inner join items on lives.item_key = items.item_key
-        inner join
-            policies
-            on {{ policy_holds("policies", "coalesce(lives.last_done_at, items.now_at)") }}
+        inner join policies on {{ policy_holds("policies", "coalesce(lives.last_done_at, items.now_at)") }}
     ),
 
     limited as (
@@ -68,7 +64,8 @@ with
     started as (
         select
             * exclude (starts, last_reset),
-            case start_rule
+            case
+                start_rule
                 when 'first'
                 then list_min(starts)
                 when 'last'
@@ -101,24 +98,35 @@ with
             min(intervals.item_type) filter (where intervals.sequence = based.home_sequence) as item_type,
             min(intervals.type_group) filter (where intervals.sequence = based.home_sequence) as type_group,
             bool_or(intervals.is_subtask) filter (where intervals.sequence = based.home_sequence) as is_subtask,
-            coalesce(sum(intervals.hours - intervals.blocked_hours) filter (
-                where
-                    intervals.stage = 'in_progress'
-                    and intervals.sequence >= based.base_sequence
-                    and intervals.sequence < based.end_sequence
-            ), 0) as active_hours,
-            coalesce(sum(case when intervals.stage = 'in_progress' then intervals.blocked_hours else intervals.hours end) filter (
-                where
-                    intervals.stage not in ('done', 'cancelled')
-                    and intervals.sequence >= based.base_sequence
-                    and intervals.sequence < based.end_sequence
-            ), 0) as waiting_hours,
-            coalesce(sum(intervals.blocked_hours) filter (
-                where
-                    intervals.stage not in ('done', 'cancelled')
-                    and intervals.sequence >= based.base_sequence
-                    and intervals.sequence < based.end_sequence
-            ), 0) as blocked_hours,
+            coalesce(
+                sum(intervals.hours - intervals.blocked_hours) filter (
+                    where
+                        intervals.stage = 'in_progress'
+                        and intervals.sequence >= based.base_sequence
+                        and intervals.sequence < based.end_sequence
+                ),
+                0
+            ) as active_hours,
+            coalesce(
+                sum(
+                    case when intervals.stage = 'in_progress' then intervals.blocked_hours else intervals.hours end
+                ) filter (
+                    where
+                        intervals.stage not in ('done', 'cancelled')
+                        and intervals.sequence >= based.base_sequence
+                        and intervals.sequence < based.end_sequence
+                ),
+                0
+            ) as waiting_hours,
+            coalesce(
+                sum(intervals.blocked_hours) filter (
+                    where
+                        intervals.stage not in ('done', 'cancelled')
+                        and intervals.sequence >= based.base_sequence
+                        and intervals.sequence < based.end_sequence
+                ),
+                0
+            ) as blocked_hours,
         from based
         inner join intervals on based.item_key = intervals.item_key
         group by based.item_key, based.policy_id
@@ -133,8 +141,7 @@ with
             case when based.base_sequence is not null then measured.waiting_hours end as waiting_hours,
             case when based.base_sequence is not null then measured.blocked_hours end as blocked_hours,
         from based
-        inner join
-            measured on based.item_key = measured.item_key and based.policy_id = measured.policy_id
+        inner join measured on based.item_key = measured.item_key and based.policy_id = measured.policy_id
     ),
 
     dated as (
@@ -167,7 +174,8 @@ select
         then 0
         else {{ hours_between("dated.started_at", "dated.done_at") }}
     end as cycle_time_hours,
-    case dated.day_count
+    case
+        dated.day_count
         when 'elapsed'
         then {{ hours_between("dated.created_at", "dated.done_at") }} / 24
         when 'calendar_inclusive'
@@ -178,7 +186,8 @@ select
         when dated.has_skipped_start
         then case when dated.skipped_start = 'zero' then 0 end
         else
-            case dated.day_count
+            case
+                dated.day_count
                 when 'elapsed'
                 then {{ hours_between("dated.started_at", "dated.done_at") }} / 24
                 when 'calendar_inclusive'
@@ -217,7 +226,4 @@ left join
     calendar_days as started_day
     on dated.calendar_id = started_day.calendar_id
     and dated.started_date = started_day.day_date
-left join
-    calendar_days as done_day
-    on dated.calendar_id = done_day.calendar_id
-    and dated.done_date = done_day.day_date
+left join calendar_days as done_day on dated.calendar_id = done_day.calendar_id and dated.done_date = done_day.day_date

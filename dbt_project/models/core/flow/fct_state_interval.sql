@@ -5,16 +5,10 @@ with
     working_time as (select * from {{ ref("int_working_time") }}),
 
     entries as (
-        select
-            *,
-            lag(stage) over item_life as previous_stage,
-            lag(status_id) over item_life as previous_status_id,
+        select *, lag(stage) over item_life as previous_stage, lag(status_id) over item_life as previous_status_id,
         from states
         window item_life as (partition by item_key order by state_number)
-        qualify
-            is_creation
-            or status_id is distinct from previous_status_id
-            or stage is distinct from previous_stage
+        qualify is_creation or status_id is distinct from previous_status_id or stage is distinct from previous_stage
     ),
 
     intervals as (
@@ -31,12 +25,9 @@ with
 
     -- Changes of one instant that lie in several histories: the last one's estimate holds for the instant.
     crowded as (
-        select item_key, valid_from, arg_max({'points': points}, state_number) as last_state
+        select item_key, valid_from, arg_max({'points':points}, state_number) as last_state
         from states
-        where
-            (item_key, valid_from) in (
-                select (item_key, valid_from) from states where valid_to = valid_from
-            )
+        where (item_key, valid_from) in (select (item_key, valid_from) from states where valid_to = valid_from)
         group by item_key, valid_from
     ),
 
@@ -81,8 +72,7 @@ select
     intervals.valid_from as entered_at,
     intervals.left_at,
 from intervals
-left join
-    crowded on intervals.item_key = crowded.item_key and intervals.valid_from = crowded.valid_from
+left join crowded on intervals.item_key = crowded.item_key and intervals.valid_from = crowded.valid_from
 left join flagged on intervals.item_key = flagged.item_key and intervals.sequence = flagged.sequence
 left join teams on intervals.team_key = teams.team_key
 left join

@@ -67,6 +67,5 @@ cross join settings
 left join teams on matched.team_key = teams.team_key
 left join projects on matched.project_key = projects.project_key
 left join epic_portfolios on matched.item_key = epic_portfolios.item_key
-left join
-    nodes on nodes.portfolio_key = coalesce(epic_portfolios.portfolio_key, projects.portfolio_key)
+left join nodes on nodes.portfolio_key = coalesce(epic_portfolios.portfolio_key, projects.portfolio_key)
 where matched.entered_at <= connections.watermark_at

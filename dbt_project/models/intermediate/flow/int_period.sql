@@ -13,12 +13,16 @@ with
                 watermark_at,
                 '{{ period_type }}' as period_type,
                 unnest(
-                    {{ period_series(
-                        period_type, "first_daily_date" if period_type == "day" else "first_date", "last_date"
-                    ) }}
+                    {{
+                        period_series(
+                            period_type, "first_daily_date" if period_type == "day" else "first_date", "last_date"
+                        )
+                    }}
                 ) as period_start,
             from scopes
-            {% if not loop.last %} union all {% endif %}
+            {% if not loop.last %}
+                union all
+            {% endif %}
         {% endfor %}
     ),
 
@@ -26,10 +30,14 @@ with
         select
             *,
             cast(
-                case period_type
-                    when 'day' then period_start
-                    when 'week' then period_start + interval 6 day
-                    when 'month' then period_start + interval 1 month - interval 1 day
+                case
+                    period_type
+                    when 'day'
+                    then period_start
+                    when 'week'
+                    then period_start + interval 6 day
+                    when 'month'
+                    then period_start + interval 1 month - interval 1 day
                     else period_start + interval 3 month - interval 1 day
                 end as date
             ) as period_end_date,
@@ -43,7 +51,5 @@ select
     cast(period_start as date) as period_start_date,
     period_end_date,
     period_end_date < last_date as is_complete,
-    least(
-        watermark_at, {{ utc_time("cast(period_end_date + 1 as timestamp)", "time_zone") }}
-    ) as end_at,
+    least(watermark_at, {{ utc_time("cast(period_end_date + 1 as timestamp)", "time_zone") }}) as end_at,
 from ended

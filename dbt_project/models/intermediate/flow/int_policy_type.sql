@@ -12,16 +12,15 @@ select
     policies.valid_to,
     kinds.type_group,
     kinds.is_subtask,
-    case policies.flow_types
+    case
+        policies.flow_types
         when 'all'
         then true
         when 'no_epics_no_subtasks'
         then kinds.type_group not in ('epic', 'sub-task') and not kinds.is_subtask
         else
             list_contains(
-                list_transform(
-                    regexp_split_to_array(policies.flow_types, '[,;|]'), lambda name: lower(trim(name))
-                ),
+                list_transform(regexp_split_to_array(policies.flow_types, '[,;|]'), lambda name:lower(trim(name))),
                 lower(kinds.type_group)
             )
     end as is_counted,

@@ -46,13 +46,25 @@ with
         where seen.to_item_type_key is not null
         union all
         select distinct
-            'team', teams.team_key, teams.name, lives.connection_id, teams.time_zone, lives.first_created_at, lives.watermark_at
+            'team',
+            teams.team_key,
+            teams.name,
+            lives.connection_id,
+            teams.time_zone,
+            lives.first_created_at,
+            lives.watermark_at
         from seen
         inner join teams on seen.to_team_key = teams.team_key
         inner join lives on seen.connection_id = lives.connection_id
         union all
         select distinct
-            'project', projects.project_key, projects.name, lives.connection_id, lives.time_zone, lives.first_created_at, lives.watermark_at
+            'project',
+            projects.project_key,
+            projects.name,
+            lives.connection_id,
+            lives.time_zone,
+            lives.first_created_at,
+            lives.watermark_at
         from seen
         inner join projects on seen.to_project_key = projects.project_key
         inner join lives on seen.connection_id = lives.connection_id
@@ -75,7 +87,13 @@ with
         from lives
         union all
         select
-            'all', 'all', 'all', null, min(settings.reporting_time_zone), min(lives.first_created_at), max(lives.watermark_at)
+            'all',
+            'all',
+            'all',
+            null,
+            min(settings.reporting_time_zone),
+            min(lives.first_created_at),
+            max(lives.watermark_at)
         from lives
         cross join settings
         having count(*) > 0

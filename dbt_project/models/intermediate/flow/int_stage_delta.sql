@@ -33,7 +33,9 @@ with
         {% for scope in scopes() -%}
             {%- set ends = {} -%}
             {%- for side in ["from", "to"] -%}
-                {%- do ends.update({side: scope.key if scope.type in ("connection", "all") else side ~ "_" ~ scope.key}) -%}
+                {%- do ends.update(
+                    {side: scope.key if scope.type in ("connection", "all") else side ~ "_" ~ scope.key}
+                ) -%}
             {%- endfor -%}
             {% for side, other, measure in [("to", "from", "entered"), ("from", "to", "left_")] -%}
                 select
@@ -56,9 +58,13 @@ with
                         or {{ ends[side] }} is distinct from {{ ends[other] }}
                     )
                 group by all
-                {% if not loop.last %} union all {% endif %}
+                {% if not loop.last %}
+                    union all
+                {% endif %}
             {% endfor %}
-            {% if not loop.last %} union all {% endif %}
+            {% if not loop.last %}
+                union all
+            {% endif %}
         {% endfor %}
     )
 

@@ -24,9 +24,7 @@ with
         window item_life as (partition by item_key order by state_number)
         qualify
             state_number = 1
-            {% for attribute in attributes -%}
-                or {{ attribute }} is distinct from from_{{ attribute }}
-            {% endfor %}
+            {% for attribute in attributes -%} or {{ attribute }} is distinct from from_{{ attribute }} {% endfor %}
     ),
 
     stays as (
@@ -47,9 +45,7 @@ with
             state_number,
             valid_from as moved_at,
             left_at,
-            {% for attribute in attributes -%}
-                from_{{ attribute }}, {{ attribute }} as to_{{ attribute }},
-            {% endfor %}
+            {% for attribute in attributes -%} from_{{ attribute }}, {{ attribute }} as to_{{ attribute }}, {% endfor %}
         from stays
         union all
         select

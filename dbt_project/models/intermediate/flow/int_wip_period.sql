@@ -19,9 +19,7 @@ with
             ) as reset_number,
         from moves
         window
-            item_life as (
-                partition by item_key order by state_number rows between unbounded preceding and current row
-            )
+            item_life as (partition by item_key order by state_number rows between unbounded preceding and current row)
     ),
 
     spells as (
@@ -45,18 +43,17 @@ with
             policies.policy_id,
             policies.policy_version,
             spells.* exclude (first_start_at, last_start_at, resumed_at),
-            case policies.start_rule
-                when 'first' then spells.first_start_at
-                when 'last' then spells.last_start_at
+            case
+                policies.start_rule
+                when 'first'
+                then spells.first_start_at
+                when 'last'
+                then spells.last_start_at
                 else spells.resumed_at
             end as started_at,
         from spells
-        inner join
-            types on spells.to_type_group = types.type_group and spells.to_is_subtask = types.is_subtask
-        inner join
-            policies
-            on types.policy_id = policies.policy_id
-            and types.policy_version = policies.policy_version
+        inner join types on spells.to_type_group = types.type_group and spells.to_is_subtask = types.is_subtask
+        inner join policies on types.policy_id = policies.policy_id and types.policy_version = policies.policy_version
         where types.is_counted
     ),
 
@@ -73,8 +70,7 @@ with
                 scopes.first_daily_date,
                 scopes.last_date,
             from ruled
-            inner join
-                scopes on scopes.scope_type = '{{ scope_type }}' and scopes.scope_key = {{ scope_key }}
+            inner join scopes on scopes.scope_type = '{{ scope_type }}' and scopes.scope_key = {{ scope_key }}
         ),
 
         {{ zone }}_periods as (
@@ -91,15 +87,23 @@ with
                     started_at,
                     '{{ period_type }}' as period_type,
                     unnest(
-                        {{ covered_periods(
-                            period_type,
-                            "greatest(entered_date, first_daily_date)" if period_type == "day" else "entered_date",
-                            "left_date",
-                            "last_date",
-                        ) }}
+                        {{
+                            covered_periods(
+                                period_type,
+                                (
+                                    "greatest(entered_date, first_daily_date)"
+                                    if period_type == "day"
+                                    else "entered_date"
+                                ),
+                                "left_date",
+                                "last_date",
+                            )
+                        }}
                     ) as period_start,
                 from {{ zone }}_days
-                {% if not loop.last %} union all {% endif %}
+                {% if not loop.last %}
+                    union all
+                {% endif %}
             {% endfor %}
         ),
     {% endfor %}
@@ -120,7 +124,9 @@ with
             from {{ scope.zone }}_periods
             where {{ scope_key }} is not null
             group by all
-            {% if not loop.last %} union all {% endif %}
+            {% if not loop.last %}
+                union all
+            {% endif %}
         {% endfor %}
     )
 

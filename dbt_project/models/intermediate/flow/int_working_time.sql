@@ -10,14 +10,22 @@ with
         select
             teams.calendar_id,
             teams.time_zone,
-            {{ utc_time("calendar_days.day_date + to_minutes(slots.from_minute)", "coalesce(slots.time_zone, teams.time_zone)") }} as from_at,
-            {{ utc_time("calendar_days.day_date + to_minutes(slots.to_minute)", "coalesce(slots.time_zone, teams.time_zone)") }} as to_at,
+            {{
+                utc_time(
+                    "calendar_days.day_date + to_minutes(slots.from_minute)",
+                    "coalesce(slots.time_zone, teams.time_zone)",
+                )
+            }} as from_at,
+            {{
+                utc_time(
+                    "calendar_days.day_date + to_minutes(slots.to_minute)",
+                    "coalesce(slots.time_zone, teams.time_zone)",
+                )
+            }} as to_at,
         from teams
         inner join calendar_days on teams.calendar_id = calendar_days.calendar_id
         inner join
-            slots
-            on teams.calendar_id = slots.calendar_id
-            and isodow(calendar_days.day_date) = slots.weekday_number
+            slots on teams.calendar_id = slots.calendar_id and isodow(calendar_days.day_date) = slots.weekday_number
     ),
 
     dated as (
@@ -45,7 +53,7 @@ with
             calendar_id,
             time_zone,
             day_date,
-            list({'from_us': from_us, 'to_us': to_us} order by from_us) as stretches,
+            list({'from_us':from_us, 'to_us':to_us} order by from_us) as stretches,
             sum(to_us - from_us) / 3600000000.0 as working_hours,
         from pieces
         group by calendar_id, time_zone, day_date

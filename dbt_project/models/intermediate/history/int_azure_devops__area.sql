@@ -12,27 +12,18 @@ with
             coalesce(revisions.area_path, '') as recorded_path,
             coalesce(areas.area_path, revisions.area_path, '') as area_path,
         from revisions
-        left join
-            areas
-            on revisions.connection_id = areas.connection_id
-            and revisions.area_id = areas.area_id
+        left join areas on revisions.connection_id = areas.connection_id and revisions.area_id = areas.area_id
     )
 
 -- The nearest owner holds: the team of the longest path; of several the one whose default area it is.
-select
-    seen.connection_id,
-    seen.project,
-    seen.area_id,
-    seen.recorded_path,
-    seen.area_path,
-    team_areas.team_id,
+select seen.connection_id, seen.project, seen.area_id, seen.recorded_path, seen.area_path, team_areas.team_id,
 from seen
 left join
     team_areas
     on seen.connection_id = team_areas.connection_id
     and (
         seen.area_path = team_areas.area_path
-        or (team_areas.includes_children and starts_with(seen.area_path, team_areas.area_path || '\'))
+        or (team_areas.includes_children and {{ is_area_within("seen.area_path", "team_areas.area_path") }})
     )
 qualify
     row_number() over (

@@ -27,10 +27,7 @@ with
             ) as attributes,
             revisions.*,
         from revisions
-        inner join
-            items
-            on revisions.connection_id = items.connection_id
-            and revisions.item_id = items.item_id
+        inner join items on revisions.connection_id = items.connection_id and revisions.item_id = items.item_id
     ),
 
     changed as (
@@ -59,10 +56,7 @@ with
             iterations
             on changed.connection_id = iterations.connection_id
             and changed.iteration_id = iterations.iteration_id
-        where
-            changed.deleted_at is null
-            or changed.changed_from < changed.deleted_at
-            or changed.revision_number = 1
+        where changed.deleted_at is null or changed.changed_from < changed.deleted_at or changed.revision_number = 1
     )
 
 select

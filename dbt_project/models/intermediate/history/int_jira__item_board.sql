@@ -7,17 +7,14 @@ with
     memberships as (
         select item_key, connection_id, state_number, sprint_ids
         from histories
-        where
-            (has_sprint_change or state_number = 1)
-            and item_key not in (select item_key from subtask_histories)
+        where (has_sprint_change or state_number = 1) and item_key not in (select item_key from subtask_histories)
         union all
         select item_key, connection_id, state_number, effective_sprint_ids
         from subtask_histories
     ),
 
     numbered as (
-        select *, row_number() over (partition by item_key order by state_number) as membership_number
-        from memberships
+        select *, row_number() over (partition by item_key order by state_number) as membership_number from memberships
     ),
 
     stays as (
@@ -35,9 +32,8 @@ with
         select
             *,
             membership_number
-            is distinct from 1 + lag(membership_number) over (
-                partition by item_key, sprint_id order by membership_number
-            ) as is_entry,
+            is distinct from 1
+            + lag(membership_number) over (partition by item_key, sprint_id order by membership_number) as is_entry,
         from stays
     ),
 
@@ -56,14 +52,9 @@ with
         select
             entered.item_key,
             entered.state_number,
-            arg_max(
-                sprints.board_id, (entered.entered_number, try_cast(entered.sprint_id as bigint))
-            ) as board_id,
+            arg_max(sprints.board_id, (entered.entered_number, try_cast(entered.sprint_id as bigint))) as board_id,
         from entered
-        inner join
-            sprints
-            on entered.connection_id = sprints.connection_id
-            and entered.sprint_id = sprints.sprint_id
+        inner join sprints on entered.connection_id = sprints.connection_id and entered.sprint_id = sprints.sprint_id
         where sprints.board_id is not null
         group by entered.item_key, entered.state_number
     ),

@@ -40,10 +40,7 @@ with
             changes.to_id,
             changes.to_text,
         from {{ ref("stg_jira__issue_changes") }} as changes
-        inner join
-            items
-            on changes.connection_id = items.connection_id
-            and changes.issue_id = items.item_id
+        inner join items on changes.connection_id = items.connection_id and changes.issue_id = items.item_id
         where changes.attribute in ('{{ attributes.keys() | join("', '") }}')
     ),
 
@@ -56,9 +53,7 @@ with
             any_value(author_id) as author_id,
             min(item_number) as item_number,
             {% for attribute, (_, to_value) in attributes.items() -%}
-                arg_max({{ to_value }}, item_number) filter (
-                    where attribute = '{{ attribute }}'
-                ) as {{ attribute }},
+                arg_max({{ to_value }}, item_number) filter (where attribute = '{{ attribute }}') as {{ attribute }},
             {% endfor %}
         from changes
         where deleted_at is null or valid_from < deleted_at
@@ -99,8 +94,7 @@ with
             {{ attributes.keys() | join(", ") }},
         from creations
         union all
-        select
-            item_key, valid_from, history_id, item_number, author_id, {{ attributes.keys() | join(", ") }},
+        select item_key, valid_from, history_id, item_number, author_id, {{ attributes.keys() | join(", ") }},
         from histories
     )
 

@@ -13,18 +13,12 @@ with
             end as parent_key,
         from histories
         inner join
-            types
-            on histories.connection_id = types.connection_id
-            and histories.item_type_id = types.item_type_id
+            types on histories.connection_id = types.connection_id and histories.item_type_id = types.item_type_id
     ),
 
     pairs as (select distinct item_key, parent_key from stays where parent_key is not null),
 
-    own as (
-        select stays.*
-        from stays
-        where item_key in (select item_key from pairs)
-    ),
+    own as (select stays.* from stays where item_key in (select item_key from pairs)),
 
     parent_changes as (
         select item_key, item_id, valid_from, history_id, item_number, author_id, sprint_ids
@@ -122,6 +116,5 @@ inner join items on merged.item_key = items.item_key
 where items.deleted_at is null or merged.valid_from < items.deleted_at or merged.is_creation
 window
     item_life as (
-        partition by merged.item_key
-        order by merged.valid_from, merged.history_id nulls first, merged.tie_break
+        partition by merged.item_key order by merged.valid_from, merged.history_id nulls first, merged.tie_break
     )

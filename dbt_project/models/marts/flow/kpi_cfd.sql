@@ -16,18 +16,12 @@ with
         select
             scope_type,
             scope_key,
-            cast(
-                unnest(
-                    {{ period_series("week", "first_date", "first_day_date - 7") }}
-                ) + interval 6 day as date
-            ),
+            cast(unnest({{ period_series("week", "first_date", "first_day_date - 7") }}) + interval 6 day as date),
         from bounded
         where first_day_date > first_date
     ),
 
-    stages as (
-        select unnest(['backlog', 'todo', 'in_progress', 'waiting', 'done', 'cancelled']) as stage
-    ),
+    stages as (select unnest(['backlog', 'todo', 'in_progress', 'waiting', 'done', 'cancelled']) as stage),
 
     -- Each policy row is summed up over all days; of its days it keeps those on which it holds.
     spine as (
@@ -52,10 +46,7 @@ with
             cast(sum(deltas.entered) as bigint) as entered,
             cast(sum(deltas.left_count) as bigint) as left_count,
         from deltas
-        inner join
-            bounded
-            on deltas.scope_type = bounded.scope_type
-            and deltas.scope_key = bounded.scope_key
+        inner join bounded on deltas.scope_type = bounded.scope_type and deltas.scope_key = bounded.scope_key
         group by all
     ),
 
@@ -66,8 +57,7 @@ with
             coalesce(placed.left_count, 0) as left_count,
             cast(
                 sum(coalesce(placed.entered, 0) - coalesce(placed.left_count, 0)) over (
-                    partition by
-                        spine.policy_id, spine.policy_version, spine.scope_type, spine.scope_key, spine.stage
+                    partition by spine.policy_id, spine.policy_version, spine.scope_type, spine.scope_key, spine.stage
                     order by spine.day_date
                     rows between unbounded preceding and current row
                 ) as bigint
@@ -100,5 +90,4 @@ inner join
     on summed.policy_id = policies.policy_id
     and summed.policy_version = policies.policy_version
     and {{ policy_holds("policies", "summed.day_date") }}
-inner join
-    scopes on summed.scope_type = scopes.scope_type and summed.scope_key = scopes.scope_key
+inner join scopes on summed.scope_type = scopes.scope_type and summed.scope_key = scopes.scope_key

@@ -24,7 +24,9 @@ with
                     '{{ period_type }}' as period_type,
                     {{ period_start(period_type, zone ~ "_date") }} as period_start_date,
                 from counted
-                {% if not loop.last %} union all {% endif %}
+                {% if not loop.last %}
+                    union all
+                {% endif %}
             {% endfor %}
         ),
     {% endfor %}
@@ -57,15 +59,16 @@ with
             from {{ scope.zone }}_events
             where {{ scope.key }} is not null
             group by all
-            {% if not loop.last %} union all {% endif %}
+            {% if not loop.last %}
+                union all
+            {% endif %}
         {% endfor %}
     ),
 
     spine as (
         select periods.*, scopes.scope_name, scopes.connection_id, policies.policy_id, policies.policy_version
         from periods
-        inner join
-            scopes on periods.scope_type = scopes.scope_type and periods.scope_key = scopes.scope_key
+        inner join scopes on periods.scope_type = scopes.scope_type and periods.scope_key = scopes.scope_key
         inner join policies on {{ policy_holds("policies", "periods.period_start_date") }}
     )
 

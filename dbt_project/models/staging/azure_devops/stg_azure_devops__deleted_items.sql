@@ -5,7 +5,7 @@ with
             {{
                 latest(
                     "azure_devops/deleted_items",
-                    ["item_id", "project", "deleted_at", "deleted_by_id", "is_destroyed"]
+                    ["item_id", "project", "deleted_at", "deleted_by_id", "is_destroyed"],
                 )
             }}
     )
@@ -18,10 +18,9 @@ select
     project,
     is_destroyed,
     is_deleted,
-    {{ utc('deleted_at') }} as deleted_at,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("deleted_at") }} as deleted_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

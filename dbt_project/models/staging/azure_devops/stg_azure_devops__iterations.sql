@@ -5,7 +5,15 @@ with
             {{
                 latest(
                     "azure_devops/iterations",
-                    ["iteration_id", "iteration_guid", "project", "iteration_path", "name", "start_date", "finish_date"]
+                    [
+                        "iteration_id",
+                        "iteration_guid",
+                        "project",
+                        "iteration_path",
+                        "name",
+                        "start_date",
+                        "finish_date",
+                    ],
                 )
             }}
     )
@@ -21,9 +29,8 @@ select
     is_deleted,
     start_date,
     finish_date,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

@@ -7,7 +7,16 @@ with
             {{
                 latest(
                     "azure_devops/links",
-                    ["source_id", "target_id", "link_type", "changed_at", "changed_by_id", "is_active", "source_project", "target_project"]
+                    [
+                        "source_id",
+                        "target_id",
+                        "link_type",
+                        "changed_at",
+                        "changed_by_id",
+                        "is_active",
+                        "source_project",
+                        "target_project",
+                    ],
                 )
             }}
     )
@@ -23,10 +32,9 @@ select
     target_project,
     is_active,
     is_deleted,
-    {{ utc('changed_at') }} as changed_at,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("changed_at") }} as changed_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

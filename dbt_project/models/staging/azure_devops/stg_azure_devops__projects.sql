@@ -1,14 +1,4 @@
-with
-    latest as (
-        select *
-        from
-            {{
-                latest(
-                    "azure_devops/projects",
-                    ["project_id", "name", "state", "visibility"]
-                )
-            }}
-    )
+with latest as (select * from {{ latest("azure_devops/projects", ["project_id", "name", "state", "visibility"]) }})
 
 select
     connection_id,
@@ -18,9 +8,8 @@ select
     state,
     visibility,
     is_deleted,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

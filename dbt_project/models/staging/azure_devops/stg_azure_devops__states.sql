@@ -1,13 +1,6 @@
 with
     latest as (
-        select *
-        from
-            {{
-                latest(
-                    "azure_devops/states",
-                    ["project", "item_type", "state", "category", "state_number"]
-                )
-            }}
+        select * from {{ latest("azure_devops/states", ["project", "item_type", "state", "category", "state_number"]) }}
     )
 
 select
@@ -19,9 +12,8 @@ select
     category,
     state_number,
     is_deleted,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

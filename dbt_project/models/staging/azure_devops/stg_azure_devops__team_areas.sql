@@ -1,13 +1,7 @@
 with
     latest as (
         select *
-        from
-            {{
-                latest(
-                    "azure_devops/team_areas",
-                    ["team_id", "area_path", "includes_children", "is_default"]
-                )
-            }}
+        from {{ latest("azure_devops/team_areas", ["team_id", "area_path", "includes_children", "is_default"]) }}
     )
 
 select
@@ -18,9 +12,8 @@ select
     includes_children,
     is_default,
     is_deleted,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

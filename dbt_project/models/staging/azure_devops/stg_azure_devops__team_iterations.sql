@@ -5,7 +5,7 @@ with
             {{
                 latest(
                     "azure_devops/team_iterations",
-                    ["team_id", "iteration_guid", "iteration_path", "name", "start_date", "finish_date"]
+                    ["team_id", "iteration_guid", "iteration_path", "name", "start_date", "finish_date"],
                 )
             }}
     )
@@ -20,9 +20,8 @@ select
     is_deleted,
     start_date,
     finish_date,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

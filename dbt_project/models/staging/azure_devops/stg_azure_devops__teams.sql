@@ -5,7 +5,7 @@ with
             {{
                 latest(
                     "azure_devops/teams",
-                    ["team_id", "name", "project_id", "project", "backlog_iteration_path", "working_days"]
+                    ["team_id", "name", "project_id", "project", "backlog_iteration_path", "working_days"],
                 )
             }}
     )
@@ -20,9 +20,8 @@ select
     backlog_iteration_path,
     working_days,
     is_deleted,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

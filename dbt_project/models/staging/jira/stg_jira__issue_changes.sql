@@ -7,7 +7,20 @@ with
             {{
                 latest(
                     "jira/issue_changes",
-                    ["issue_id", "history_id", "item_number", "changed_at", "author_id", "attribute", "field", "field_id", "from_id", "from_text", "to_id", "to_text"]
+                    [
+                        "issue_id",
+                        "history_id",
+                        "item_number",
+                        "changed_at",
+                        "author_id",
+                        "attribute",
+                        "field",
+                        "field_id",
+                        "from_id",
+                        "from_text",
+                        "to_id",
+                        "to_text",
+                    ],
                 )
             }}
     )
@@ -27,10 +40,10 @@ select
     to_text,
     item_number,
     is_deleted,
-    {{ utc('changed_at') }} as changed_at,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("changed_at") }} as changed_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
 -- Fields that mean nothing to the models are left in raw.

@@ -1,13 +1,6 @@
 with
     latest as (
-        select *
-        from
-            {{
-                latest(
-                    "jira/issue_types",
-                    ["issue_type_id", "name", "is_subtask", "hierarchy_level"]
-                )
-            }}
+        select * from {{ latest("jira/issue_types", ["issue_type_id", "name", "is_subtask", "hierarchy_level"]) }}
     )
 
 select
@@ -18,9 +11,8 @@ select
     hierarchy_level,
     is_subtask,
     is_deleted,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

@@ -1,13 +1,6 @@
 with
     latest as (
-        select *
-        from
-            {{
-                latest(
-                    "jira/projects",
-                    ["project_id", "project_key", "name", "is_archived", "category"]
-                )
-            }}
+        select * from {{ latest("jira/projects", ["project_id", "project_key", "name", "is_archived", "category"]) }}
     )
 
 select
@@ -19,9 +12,8 @@ select
     category,
     is_archived,
     is_deleted,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

@@ -5,7 +5,17 @@ with
             {{
                 latest(
                     "jira/sprints",
-                    ["sprint_id", "board_id", "name", "goal", "state", "start_at", "end_at", "activated_at", "complete_at"]
+                    [
+                        "sprint_id",
+                        "board_id",
+                        "name",
+                        "goal",
+                        "state",
+                        "start_at",
+                        "end_at",
+                        "activated_at",
+                        "complete_at",
+                    ],
                 )
             }}
     )
@@ -19,13 +29,12 @@ select
     goal,
     state,
     is_deleted,
-    {{ utc('start_at') }} as start_at,
-    {{ utc('end_at') }} as end_at,
-    {{ utc('activated_at') }} as activated_at,
-    {{ utc('complete_at') }} as complete_at,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("start_at") }} as start_at,
+    {{ utc("end_at") }} as end_at,
+    {{ utc("activated_at") }} as activated_at,
+    {{ utc("complete_at") }} as complete_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

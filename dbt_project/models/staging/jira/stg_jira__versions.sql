@@ -5,7 +5,7 @@ with
             {{
                 latest(
                     "jira/versions",
-                    ["version_id", "project_id", "name", "start_date", "release_date", "is_released", "is_archived"]
+                    ["version_id", "project_id", "name", "start_date", "release_date", "is_released", "is_archived"],
                 )
             }}
     )
@@ -21,9 +21,8 @@ select
     is_deleted,
     start_date,
     release_date,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

@@ -1,13 +1,7 @@
 with
     latest as (
         select *
-        from
-            {{
-                latest(
-                    "pmo/coverage",
-                    ["stream", "project", "expected", "got", "deleted", "skipped", "reason"]
-                )
-            }}
+        from {{ latest("pmo/coverage", ["stream", "project", "expected", "got", "deleted", "skipped", "reason"]) }}
     )
 
 select
@@ -21,9 +15,8 @@ select
     deleted,
     skipped,
     is_deleted,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

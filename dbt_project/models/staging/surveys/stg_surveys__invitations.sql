@@ -1,14 +1,4 @@
-with
-    latest as (
-        select *
-        from
-            {{
-                latest(
-                    "surveys/invitations",
-                    ["survey", "metric", "invited", "survey_date"]
-                )
-            }}
-    )
+with latest as (select * from {{ latest("surveys/invitations", ["survey", "metric", "invited", "survey_date"]) }})
 
 select
     connection_id,
@@ -18,9 +8,8 @@ select
     invited,
     is_deleted,
     survey_date,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-

@@ -5,8 +5,24 @@ with
             {{
                 latest(
                     "surveys/responses",
-                    ["survey", "response_id", "question", "metric", "score", "scale_min", "scale_max", "submitted_at", "respondent_key", "scope_type", "scope_name", "has_comment", "comment", "source_file", "source_line"],
-                    newest="updated_at"
+                    [
+                        "survey",
+                        "response_id",
+                        "question",
+                        "metric",
+                        "score",
+                        "scale_min",
+                        "scale_max",
+                        "submitted_at",
+                        "respondent_key",
+                        "scope_type",
+                        "scope_name",
+                        "has_comment",
+                        "comment",
+                        "source_file",
+                        "source_line",
+                    ],
+                    newest="updated_at",
                 )
             }}
     )
@@ -29,10 +45,9 @@ select
     source_line,
     has_comment,
     is_deleted,
-    {{ utc('submitted_at') }} as submitted_at,
-    {{ utc('updated_at') }} as updated_at,
-    {{ utc('extracted_at') }} as extracted_at,
-    {{ utc('deleted_seen_at') }} as deleted_seen_at,
+    {{ utc("submitted_at") }} as submitted_at,
+    {{ utc("updated_at") }} as updated_at,
+    {{ utc("extracted_at") }} as extracted_at,
+    {{ utc("deleted_seen_at") }} as deleted_seen_at,
     payload_hash,
 from latest
-
