@@ -33,6 +33,8 @@ def problems(error: ValidationError, file: str, positions: Positions) -> list[Pr
     found: dict[tuple[str | int, ...], Problem] = {}
     for finding in error.errors(include_url=False):
         path, kind = _path(finding["loc"])
+        if finding["type"] == "union_tag_invalid":
+            path = (*path, "kind")
         line = positions.line(path)
         found.setdefault(path, Problem(file, line, _sentence(dict(finding), path, kind)))
     return sorted(found.values(), key=lambda problem: problem.line or 0)
@@ -60,7 +62,7 @@ def _sentence(finding: dict[str, Any], path: Path, kind: str | None) -> str:
         case "missing":
             return f"the key `{name}`{where} is missing: {_rule(path, kind)}."
         case "union_tag_not_found":
-            return f"the key `kind` of connection {path[-1] + 1} is missing: {', '.join(KINDS)}."  # type: ignore[operator]
+            return f"the key `kind` of connection {path[1] + 1} is missing: {', '.join(KINDS)}."  # type: ignore[operator]
         case "union_tag_invalid":
             tag = str(finding["ctx"]["tag"])
             return f'`kind = "{tag}"` is not known.{nearest(tag, list(KINDS))} Allowed: {", ".join(KINDS)}.'
