@@ -133,7 +133,7 @@ class RevisionReader:
             "updated_at": changed,
             "extracted_at": [sent_at] * len(records),
             "payload_hash": [digest(payload) for payload in payloads],
-            "payload": [payload.decode(errors="replace") for payload in payloads],
+            "payload": _as_text(payloads),
             "item_id": [str(record.id) for record in records],
             "rev": [record.rev for record in records],
             "changed_at": changed,
@@ -302,6 +302,14 @@ def _name_and_mail(identity: Mapping[str, Any]) -> tuple[str | None, str | None]
     if match:
         return match["name"] or name, match["mail"] or None
     return name or unique, unique if unique and "@" in unique else None
+
+
+def _as_text(payloads: list[bytes]) -> pa.Array:
+    """UTF-8 bytes as a text column, without a detour over Python texts where they are valid."""
+    try:
+        return pa.array(payloads, pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array([payload.decode(errors="replace") for payload in payloads], pa.string())
 
 
 def _as_column(values: Any, kind: pa.DataType) -> pa.Array:

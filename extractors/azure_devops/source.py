@@ -9,7 +9,6 @@ mended, deletions settled, and the coverage says what the tool has against what 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,13 +28,22 @@ from extractors.azure_devops.feed import Page, read_feed
 from extractors.azure_devops.items import Ids, LandedItems, landed_items
 from extractors.azure_devops.mending import mend_histories
 from extractors.azure_devops.metadata import THREADS, Metadata
-from extractors.azure_devops.records import LINKS, REVISIONS, USERS, People, RevisionReader, field_names, link_row
+from extractors.azure_devops.records import (
+    FIELDS,
+    LINKS,
+    REVISIONS,
+    USERS,
+    People,
+    RevisionReader,
+    field_names,
+    link_row,
+)
 from extractors.azure_devops.selection import LostProjects, lost_projects, select_projects
 from extractors.connection import SILENT, AzureDevOpsConnection, CheckLine, ExtractReport, Progress
 from extractors.errors import AccessDenied, ExtractError, NotFound
 from extractors.http import RetryPolicy
 from extractors.landing import Landing, Run
-from extractors.rows import canonical_json
+from extractors.rows import canonical_json, digest
 from extractors.writing import Writer, in_parallel
 
 CURSOR_VERSION = 1
@@ -121,7 +129,7 @@ class _Extraction:
         lost = lost_projects(self.landing, self.connection, discovery, visible)
         self.report.failures += lost.failures
         reader = RevisionReader(names, self.people)
-        self.cursor = self._start(names)
+        self.cursor = self._start()
         self._describe(site.deployment if site else None)
         today = self.run.started_at.date()
         metadata = Metadata(self.client, discovery, self.writer, self.people, today)
@@ -152,11 +160,11 @@ class _Extraction:
             return self.run
         return dataclasses.replace(self.run, started_at=server)
 
-    def _start(self, names: Mapping[str, str]) -> AzureDevOpsCursor:
+    def _start(self) -> AzureDevOpsCursor:
         """Where to go on; from the beginning if another selection is asked for than before, or everything."""
-        selection = hashlib.sha256(
-            canonical_json({"projects": sorted(self.connection.projects), "fields": names}).encode()
-        ).hexdigest()[:32]
+        # Fields that the organisation gets later come with new revisions, so only what we wish for counts.
+        asked = {"projects": sorted(self.connection.projects), "fields": {**FIELDS, **self.connection.fields}}
+        selection = digest(canonical_json(asked).encode())
         fresh = AzureDevOpsCursor(selection=selection)
         stored = self.landing.cursor(self.connection.id)
         if stored is None or stored.get("version") != CURSOR_VERSION or self.run.is_full:
