@@ -111,7 +111,9 @@ class Course:
             is_last = number == len(groups) - 1
             left_at = self.life.deleted_at if is_last else groups[number + 1][0][0]
             until = [*[instant for instant, _ in group[1:]], left_at or self.now]
-            blocked = sum(_hours(since, to) for (since, state), to in zip(group, until, strict=True) if state.is_flagged)
+            blocked = sum(
+                _hours(since, to) for (since, state), to in zip(group, until, strict=True) if state.is_flagged
+            )
             (entered_at, state) = group[0]
             hours = _hours(entered_at, left_at or self.now)
             intervals.append(

@@ -212,7 +212,9 @@ def azure_rows(lives: Iterable[Life]) -> dict[str, Sequence[Row]]:
         "revisions": revisions,
         "deleted_items": deleted,
         "projects": [{"project_id": i, "name": key, "record_id": i} for i, key in PROJECTS.values()],
-        "teams": [{"team_id": f"t{key}", "name": key, "project": key, "record_id": key} for _, key in PROJECTS.values()],
+        "teams": [
+            {"team_id": f"t{key}", "name": key, "project": key, "record_id": key} for _, key in PROJECTS.values()
+        ],
         "team_areas": [
             {"team_id": f"t{key}", "area_path": key, "includes_children": True, "is_default": True}
             for _, key in PROJECTS.values()

@@ -44,7 +44,9 @@ def courses() -> dict[str, Course]:
 
 
 @pytest.fixture(scope="module")
-def warehouse(courses: dict[str, Course], tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse(
+    courses: dict[str, Course], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[duckdb.DuckDBPyConnection]:
     lives = [course.life for course in courses.values() if course.tool == "jira"]
     seeds = {
         "stage_mapping": STAGE_MAPPING,
@@ -166,7 +168,9 @@ def test_entries_less_exits_are_occupancy(warehouse: duckdb.DuckDBPyConnection) 
 def test_work_in_progress(warehouse: duckdb.DuckDBPyConnection, courses: dict[str, Course], rules: Rules) -> None:
     """wip_items and wip_age at every period's end: the start as it was known then."""
     rows = records(
-        warehouse, "select * from marts.kpi_flow where policy_id = ? and scope_type in ('connection', 'team')", rules.policy_id
+        warehouse,
+        "select * from marts.kpi_flow where policy_id = ? and scope_type in ('connection', 'team')",
+        rules.policy_id,
     )
     for row in rows:
         zone = ZONES[row["connection_id"]]

@@ -22,7 +22,13 @@ CANCELLED: dict[str, Any] = {"stage": "cancelled"}
 STORIES = {
     "A": story("1", 5, ("03-01", {}), ("03-05 10:00", DOING), ("03-08 16:00", DONE)),
     "B": story(
-        "2", 3, ("03-01", {}), ("03-06 09:00", DOING), ("03-07 12:00", DONE), ("03-11 09:00", DOING), ("03-16 11:00", DONE)
+        "2",
+        3,
+        ("03-01", {}),
+        ("03-06 09:00", DOING),
+        ("03-07 12:00", DONE),
+        ("03-11 09:00", DOING),
+        ("03-16 11:00", DONE),
     ),
     "C": story("3", 8, ("03-01", {})),
     "D": story(
@@ -60,7 +66,11 @@ def test_reopened_and_skipped(example: duckdb.DuckDBPyConnection, tool: str) -> 
     assert (b["reopen_count"], b["backward_move_count"]) == (1, 1)
     assert b["active_hours"] == 27 + 122  # 03-06 09:00 to 03-07 12:00, 03-11 09:00 to 03-16 11:00: not while done
     assert (f["has_skipped_start"], f["lead_time_hours"]) == (True, 3 * 24 + 8)
-    assert (resumed["reopen_count"], resumed["has_skipped_start"], resumed["done_at"]) == (1, True, datetime(2024, 3, 9))
+    assert (resumed["reopen_count"], resumed["has_skipped_start"], resumed["done_at"]) == (
+        1,
+        True,
+        datetime(2024, 3, 9),
+    )
 
 
 @pytest.mark.parametrize("tool", TOOLS)

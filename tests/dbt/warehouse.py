@@ -239,7 +239,11 @@ def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select
     outcome = dbtRunner(manifest=_manifest).invoke(arguments)
     _release_warehouse()
     if not outcome.success:
-        failed = [f"{r.node.name}: {r.message}" for r in getattr(outcome.result, "results", []) if r.status in ("error", "fail")]
+        failed = [
+            f"{r.node.name}: {r.message}"
+            for r in getattr(outcome.result, "results", [])
+            if r.status in ("error", "fail")
+        ]
         raise AssertionError("dbt failed\n" + "\n".join(failed or [str(outcome.exception)]))
 
 

@@ -32,7 +32,7 @@ with
             items.deleted_at,
             greatest(changes.changed_at, items.created_at) as valid_from,
             changes.history_id,
-            changes.item_number,
+            coalesce(changes.item_number, 0) as item_number,
             changes.author_id,
             changes.attribute,
             changes.from_id,
