@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from tests.dbt.lives import STATUSES, Life, State
@@ -49,9 +50,7 @@ def stage_of(tool: str, state: State) -> str:
     jira_category, azure_category = STATUSES[state.status][3:]
     if state.status == "open" and state.project == "beta":
         stage = "waiting"  # project before item type
-    elif state.status == "open" and state.item_type == "bug":
-        stage = "backlog"
-    elif state.status == "shelf":
+    elif state.status == "shelf" or (state.status == "open" and state.item_type == "bug"):
         stage = "backlog"
     elif state.status == "review":
         stage = "waiting"  # Jira: id before name; Azure DevOps: its own connection before any
@@ -198,12 +197,12 @@ class Flow:
     @property
     def reopen_count(self) -> int:
         stages = [each.stage for each in self.course.intervals]
-        return sum(old == "done" and new in OPEN for old, new in zip(stages, stages[1:], strict=False))
+        return sum(old == "done" and new in OPEN for old, new in pairwise(stages))
 
     @property
     def backward_move_count(self) -> int:
         ranks = [RANK.get(each.stage) for each in self.course.intervals]
-        pairs = zip(ranks, ranks[1:], strict=False)
+        pairs = pairwise(ranks)
         return sum(old is not None and new is not None and new < old for old, new in pairs)
 
     def _at(self, position: int) -> datetime:

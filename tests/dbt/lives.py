@@ -72,7 +72,7 @@ class Dice:
     random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)
+        self.random = random.Random(self.seed)  # noqa: S311 - dice of a test
 
     def instant(self, after: datetime) -> datetime:
         span = int((self.end - after) / timedelta(milliseconds=1))

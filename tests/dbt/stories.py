@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -101,7 +102,7 @@ def jira_rows(stories: Iterable[Story], project_id: str = "100") -> dict[str, Se
         if told.deleted_at is not None:
             rows.issues.append({**rows.issues[-1], "is_deleted": True, "extracted_at": told.deleted_at})
             rows.issues[-2]["extracted_at"] = history[-1][0]
-        for number, (before, (instant, after)) in enumerate(zip(history[:-1], history[1:], strict=True)):
+        for number, (before, (instant, after)) in enumerate(pairwise(history)):
             items = _jira_items(before[1], after)
             rows.issue_changes += [
                 {

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.dbt.stories import azure_rows, jira_rows, records, story
+from tests.dbt.stories import at, azure_rows, jira_rows, records, story
 from tests.dbt.warehouse import Warehouse
 
 DOING: dict[str, Any] = {"stage": "in_progress"}
@@ -69,14 +69,14 @@ def test_reopened_and_skipped(example: duckdb.DuckDBPyConnection, tool: str) -> 
     assert (resumed["reopen_count"], resumed["has_skipped_start"], resumed["done_at"]) == (
         1,
         True,
-        datetime(2024, 3, 9),
+        at("03-09"),
     )
 
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_cancelled_is_not_delivered(example: duckdb.DuckDBPyConnection, tool: str) -> None:
     cancelled = flow_of(example, tool, "H")
-    assert (cancelled["done_at"], cancelled["cancelled_at"]) == (None, datetime(2024, 3, 10))
+    assert (cancelled["done_at"], cancelled["cancelled_at"]) == (None, at("03-10"))
 
 
 @pytest.mark.parametrize("tool", TOOLS)

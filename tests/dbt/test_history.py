@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.dbt.stories import records
+from tests.dbt.stories import at, records
 from tests.dbt.warehouse import Warehouse
 
 Row = dict[str, Any]
@@ -306,9 +306,9 @@ def test_deleted_and_restored(warehouse: duckdb.DuckDBPyConnection) -> None:
         "select item_key, is_deleted, deleted_at from core.dim_work_item where item_key in ('azure:3', 'azure:4')",
     )
     assert sorted(rows, key=lambda row: row["item_key"]) == [
-        {"item_key": "azure:3", "is_deleted": True, "deleted_at": datetime(2024, 3, 8, 12)},
+        {"item_key": "azure:3", "is_deleted": True, "deleted_at": at("03-08 12:00")},
         {"item_key": "azure:4", "is_deleted": False, "deleted_at": None},
     ]
     (last,) = records(warehouse, "select * from core.fct_state_interval where item_key = 'azure:3'")
-    assert (last["left_at"], last["is_current"], last["hours"]) == (datetime(2024, 3, 8, 12), False, 7.5 * 24)
+    assert (last["left_at"], last["is_current"], last["hours"]) == (at("03-08 12:00"), False, 7.5 * 24)
     assert [day for day, _ in states(warehouse, "azure:4", "stage")] == ["03-01", "03-09"]

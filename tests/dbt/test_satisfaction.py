@@ -111,7 +111,9 @@ def test_real_answers(tmp_path: Path) -> None:
     with NPS_FILE.open(encoding="utf-8-sig") as file:
         scores = [row["recommendation_score"] for row in csv.DictReader(file)]
     read = [None if score in ("", "NA") else float(score) for score in scores]
-    warehouse = Warehouse(tmp_path).surveys(responses=answers("long-term", "nps", read)).build(select="+kpi_satisfaction")
+    warehouse = (
+        Warehouse(tmp_path).surveys(responses=answers("long-term", "nps", read)).build(select="+kpi_satisfaction")
+    )
     row = figures(warehouse, "nps", "survey", "long-term")
     assert scores.count("NA") + scores.count("") == 42
     assert (row["responses"], row["nps"]) == (134, pytest.approx(62.687, abs=0.0005))

@@ -22,12 +22,15 @@ DOING, DONE, TODO = {"stage": "in_progress"}, {"stage": "done"}, {"stage": "todo
 
 EXAMPLE = [
     story("1", 5, ("03-01", IN), ("03-05 10:00", DOING), ("03-08 16:00", DONE)),
-    story("2", 3, ("03-01", IN), ("03-06 09:00", DOING), ("03-07 12:00", DONE), ("03-11 09:00", DOING), ("03-16 11:00", DONE)),
+    story("2", 3, ("03-01", IN), ("03-06 09:00", DOING), ("03-07 12:00", DONE),
+          ("03-11 09:00", DOING), ("03-16 11:00", DONE)),
     story("3", 8, ("03-01", IN)),
-    story("4", 2, ("03-05 08:00", {}), ("03-06 12:00", IN), ("03-07 09:00", DOING), ("03-08 10:00", {"points": 3.0}), ("03-12 15:00", DONE)),
+    story("4", 2, ("03-05 08:00", {}), ("03-06 12:00", IN), ("03-07 09:00", DOING),
+          ("03-08 10:00", {"points": 3.0}), ("03-12 15:00", DONE)),
     story("5", 5, ("03-01", IN), ("03-07 09:00", OUT)),
     story("6", 1, ("03-01", IN), ("03-04 08:00", DONE)),
-    story("7", 2, ("03-01", IN), ("03-05 11:00", OUT), ("03-06 09:00", IN), ("03-13 09:00", DOING), ("03-18 11:00", DONE)),
+    story("7", 2, ("03-01", IN), ("03-05 11:00", OUT), ("03-06 09:00", IN),
+          ("03-13 09:00", DOING), ("03-18 11:00", DONE)),
 ]  # fmt: skip
 NAMES = dict(zip("1234567", "ABCDEFG", strict=True)) | dict(
     zip(("11", "12", "13", "14", "15", "16"), "HIJKLM", strict=True)
@@ -64,7 +67,7 @@ def before_the_first_day(told: Story) -> Story:
 
 
 def build(folder: Path, stories: list[Story]) -> duckdb.DuckDBPyConnection:
-    """One warehouse with the sprint three times: in Cloud, in Data Center (which says when it was activated), in Azure."""
+    """A warehouse with the sprint three times: Cloud, Data Center (which says when it was activated), Azure DevOps."""
     activated = SPRINT | {"start_at": "2024-03-04 08:30", "activated_at": "2024-03-04 09:00"}
     warehouse = Warehouse(folder, seeds={"metric_policies": POLICIES})
     warehouse.jira("cloud", sprints=[SPRINT], boards=[BOARD], **jira_rows(stories))

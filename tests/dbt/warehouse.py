@@ -220,7 +220,7 @@ def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select
     global _manifest
     from dbt.cli.main import dbtRunner
 
-    seeds_folder = _seeds_folder(home, seeds)
+    seeds_folder = _seeds_folder(seeds)
     os.environ["PMO_HOME"] = str(home)
     os.environ["PMO_SEEDS"] = str(seeds_folder)
     os.environ["DBT_ENGINE_SEND_ANONYMOUS_USAGE_STATS"] = "false"
@@ -250,7 +250,7 @@ def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select
 _session_folder: Path | None = None
 
 
-def _seeds_folder(home: Path, seeds: Mapping[str, str]) -> Path:
+def _seeds_folder(seeds: Mapping[str, str]) -> Path:
     """The shipped seeds with the test's own over them. One folder per process, because the manifest names it."""
     global _session_folder
     if _session_folder is None:
