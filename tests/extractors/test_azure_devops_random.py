@@ -1,0 +1,147 @@
+"""Random lives of items, with kills in between: after every whole run, landed equals source and nothing is doubled."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from extractors.landing import Landing
+from tests.extractors.azure_devops_server import AzureDevOpsServer, Organisation
+from tests.extractors.test_azure_devops_source import Site
+
+ROOT = Path(__file__).parents[2]
+PROJECTS = ("Shop", "Bank", "Mill")
+
+
+def organisation_of(dice: random.Random, items: int) -> Organisation:
+    organisation = Organisation()
+    for project in PROJECTS:
+        organisation.add_project(project, f"{project} team")
+    for item_id in range(1, items + 1):
+        organisation.create(item_id, dice.choice(PROJECTS))
+    return organisation
+
+
+def live_through(organisation: Organisation, dice: random.Random, events: int) -> None:
+    """Something happens to items: changes, moves, deletions, restorations, destruction, new ones."""
+    newest = max(record["id"] for record in organisation.feed)
+    for _ in range(events):
+        _one_event(organisation, dice)
+        if dice.random() < 0.3:
+            newest = organisation.create(newest + 1, dice.choice(PROJECTS))
+
+
+def _one_event(organisation: Organisation, dice: random.Random) -> None:
+    live, in_bin = organisation.live(), list(organisation.bin)
+    states, item_id = ["New", "Active", "Closed"], dice.choice(live)
+    acts: list[Callable[[], None]] = [
+        lambda: organisation.change(item_id, **{"System.State": dice.choice(states)}),
+        lambda: organisation.change(item_id, **{"System.TeamProject": dice.choice(PROJECTS)}),
+        lambda: organisation.delete(item_id),
+        lambda: organisation.restore(dice.choice(in_bin)),
+        lambda: organisation.destroy(dice.choice(in_bin or live)),
+    ]
+    dice.choices(acts, weights=[6, 3, 2, 2 if in_bin else 0, 1])[0]()
+
+
+def assert_landed_is_source(site: Site, ever_landed: set[str]) -> None:
+    """Live items with all their revisions, nothing twice, and every other landed item known to be gone."""
+    organisation = site.organisation
+    live = set(organisation.live())
+    landed = set(site.rows("revisions"))
+    of_live = {f"{record['id']}:{record['rev']}" for record in organisation.feed if record["id"] in live}
+    assert of_live <= landed
+    assert landed <= site.expected_revisions()
+    assert landed >= ever_landed
+    assert site.written() == len(landed)
+    gone = site.rows("deleted_items")
+    landed_ids = {int(key.split(":")[0]) for key in landed}
+    assert {int(key) for key in gone} & landed_ids == landed_ids - live
+    assert {int(key) for key, row in gone.items() if not row["is_destroyed"]} == set(organisation.bin)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_landed_equals_source_after_every_run(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)  # noqa: S311
+    organisation = organisation_of(dice, 25)
+    organisation.page_size = dice.choice([3, 7, 1000])
+    with AzureDevOpsServer(organisation) as server:
+        site = Site(tmp_path, organisation, server)
+        landed: set[str] = set()
+        for _ in range(4):
+            report = site.run(max_deleted_ratio=1.0)
+            assert report.is_complete
+            assert all(
+                (row.expected, row.skipped) == (row.got, 0) for row in report.coverage if row.expected is not None
+            )
+            assert_landed_is_source(site, landed)
+            landed = set(site.rows("revisions"))
+            live_through(organisation, dice, dice.randrange(20))
+
+
+PROGRAM = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from extractors.azure_devops import source
+from extractors.connection import AzureDevOpsConnection, Secret
+from extractors.landing import Landing, Run
+source.APPEND_ROWS = source.COMMIT_ROWS = 10
+connection = AzureDevOpsConnection(id="ado", url=sys.argv[1], token=Secret("good"))
+print("begin", flush=True)
+source.AzureDevOpsSource(connection).extract(Landing(Path(sys.argv[2])), Run(sys.argv[3], datetime.now(UTC)))
+"""
+
+
+@pytest.mark.slow
+def test_a_load_that_is_killed_again_and_again_lands_everything_once(tmp_path: Path) -> None:
+    dice = random.Random(5)  # noqa: S311
+    organisation = organisation_of(dice, 60)
+    live_through(organisation, dice, 60)
+    organisation.page_size = 5
+    organisation.faults = [lambda _method, _path: time.sleep(0.01)]
+    with AzureDevOpsServer(organisation) as server:
+        site = Site(tmp_path, organisation, server)
+        kills = 0
+        for number in range(40):
+            command = [sys.executable, "-c", PROGRAM, server.url, str(tmp_path / "home"), f"run-{number}"]
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+            assert process.stdout is not None
+            process.stdout.readline()
+            try:
+                process.wait(dice.uniform(0.1, 1.8) if kills < 8 else 60)
+            except subprocess.TimeoutExpired:
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+                kills += 1
+                assert_nothing_doubled(site.landing)
+                continue
+            assert process.returncode == 0
+            if kills >= 5:
+                break
+            live_through(organisation, dice, 10)
+        assert kills >= 5
+        site.landing.judge("ado", "accepted")
+        visible = {row.batch_id for row in site.landing.ledger.visible("ado")}
+        assert set(site.rows("revisions")) >= {
+            f"{record['id']}:{record['rev']}" for record in organisation.feed if record["id"] in organisation.live()
+        }
+        assert_nothing_doubled(site.landing)
+        assert len(visible) > 3
+
+
+def assert_nothing_doubled(landing: Landing) -> None:
+    """Among the rows that are visible."""
+    visible = {row.batch_id for row in landing.ledger.visible("ado")}
+    table = landing.table("azure_devops/revisions")
+    rows = table.scan(table.files("ado"), ["record_id", "batch_id"], "ado").to_pylist()
+    seen = [row["record_id"] for row in rows if row["batch_id"] in visible]
+    assert len(seen) == len(set(seen))
