@@ -78,10 +78,10 @@ def _copy_rows(
     table: Table,
 ) -> int:
     selected = ", ".join(_csv_expression(column) for column in table.columns)
-    reader = marts.sql(f"select {selected} from {quoted(table.name)}").to_arrow_reader(BATCH_ROWS)
+    into = sql.SQL("copy {} from stdin (format csv)").format(name)
     rows = 0
-    with connection.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin (format csv)").format(name)) as copy:
-        for batch in reader:
+    with connection.cursor() as cursor, cursor.copy(into) as copy:
+        for batch in marts.sql(f"select {selected} from {quoted(table.name)}").to_arrow_reader(BATCH_ROWS):
             buffer = pa.BufferOutputStream()
             pa.csv.write_csv(batch, buffer, CSV)
             copy.write(memoryview(buffer.getvalue()))
@@ -109,7 +109,7 @@ def _add_key(
     if not table.grain:
         return
     has_null = " or ".join(f"{quoted(column)} is null" for column in table.grain)
-    found = marts.execute(f"select 1 from {quoted(table.name)} where {has_null} limit 1").fetchone()
+    found = marts.execute(f"select 1 from {quoted(table.name)} where {has_null} limit 1").fetchall()
     key = sql.SQL(", ").join(sql.Identifier(column) for column in table.grain)
     if not found:
         connection.execute(sql.SQL("alter table {} add primary key ({})").format(name, key))

@@ -54,7 +54,7 @@ def publish(
     _check_free_space(warehouse, home)
     with versions.locked():
         with versions.building(run, as_of) as folder:
-            written = _write_files(warehouse, folder, run, manifest)
+            written = _write_files(warehouse, folder, home / "cache", run, manifest)
         if postgres and not as_of:
             from bi.postgres import load_postgres
 
@@ -69,7 +69,7 @@ def publish(
     )
 
 
-def _write_files(warehouse: Path, folder: Path, run: PublicationRun, manifest: Path) -> _Written:
+def _write_files(warehouse: Path, folder: Path, cache: Path, run: PublicationRun, manifest: Path) -> _Written:
     spill = folder / "spill"
     try:
         with open_warehouse(warehouse, spill) as connection:
@@ -80,7 +80,7 @@ def _write_files(warehouse: Path, folder: Path, run: PublicationRun, manifest: P
         shutil.rmtree(spill, ignore_errors=True)
         with open_marts(folder) as marts:
             notices += write_exports(marts, tables, folder)
-            notices += write_dashboard(marts, folder, run)
+            notices += write_dashboard(marts, folder, run, cache=cache)
         rows, as_of = write_receipt(folder, run, tables, cleaned)
     except (OSError, duckdb.OperationalError) as error:
         raise PublishError(

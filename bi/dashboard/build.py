@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +18,27 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from bi.dashboard.data import Limits, read_data
+from bi.dashboard.parts import as_json, charts, library
 from bi.publication import PublicationRun, PublishError
 
 HERE = Path(__file__).parent
 PAGE = Path("dashboard") / "index.html"
 MAX_BYTES = 5_000_000
-VEGA_LITE = "6.4"  # the version Altair writes
 
 
 def write_dashboard(
-    connection: duckdb.DuckDBPyConnection, folder: Path, run: PublicationRun, limit: int = MAX_BYTES
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    run: PublicationRun,
+    *,
+    cache: Path | None = None,
+    limit: int = MAX_BYTES,
 ) -> list[str]:
     """Write dashboard/index.html into `folder` from its marts (open as `connection`); returns what was cut."""
     limits = Limits()
     while True:
         data = read_data(connection, limits)
-        page = _render(data, run).encode("utf-8")
+        page = _render(data, run, cache).encode("utf-8")
         if len(page) <= limit:
             break
         if limits == limits.tighter():
@@ -46,27 +49,21 @@ def write_dashboard(
     return [f"dashboard: {note}" for note in data["notes"]]
 
 
-def _render(data: dict[str, Any], run: PublicationRun) -> str:
+def _render(data: dict[str, Any], run: PublicationRun, cache: Path | None) -> str:
     data["run"] = {"run_id": run.run_id, "published_at": _instant(run.published_at_utc.replace(tzinfo=None))}
-    style, script, library = _text("style.css"), _script(), _library()
+    style, script, vega = _text("style.css"), _script(), library(cache)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_text("template.html.j2"))
     return template.render(
-        policy=f"default-src 'none'; script-src {_hash(library)} {_hash(script)}; style-src {_hash(style)}; "
+        policy=f"default-src 'none'; script-src {_hash(vega)} {_hash(script)}; style-src {_hash(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'",
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
-        library=Markup(library),  # noqa: S704 - Vega's own bundle
-        data=Markup(_json(data)),  # noqa: S704 - _json escapes whatever could end the element
-        charts=Markup(_charts()),  # noqa: S704 - our own specifications
+        library=Markup(vega),  # noqa: S704 - Vega's own bundle
+        data=Markup(as_json(data)),  # noqa: S704 - as_json escapes whatever could end the element
+        charts=Markup(charts(cache)),  # noqa: S704 - our own specifications
         run=data["run"],
     )
-
-
-def _json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _instant(value: datetime) -> str:
@@ -84,21 +81,3 @@ def _text(name: str) -> str:
 def _script() -> str:
     """The page's own script: the files of script/ in the order of their names, one module together."""
     return "\n".join(path.read_text(encoding="utf-8") for path in sorted((HERE / "script").glob("*.js")))
-
-
-@cache
-def _charts() -> str:
-    from bi.dashboard.charts import chart_specs
-
-    return _json(chart_specs())
-
-
-@cache
-def _library() -> str:
-    """Vega, Vega-Lite and vega-embed as one script that sets `window.vegaEmbed`."""
-    import vl_convert
-
-    # None is the whole bundle; the package's stub does not know.
-    bundle: str = vl_convert.javascript_bundle(None, vl_version=VEGA_LITE)  # type: ignore[arg-type]
-    # A module keeps its names to itself; the end tag inside strings must not end the element.
-    return "\n" + bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--") + "\n"

@@ -89,7 +89,7 @@ def _velocity() -> Any:
 def _burndown() -> Any:
     base = _data("days").encode(x=_day())
     series = alt.Scale(domain=["Remaining", "Ideal", "Scope"], range=["@accent", "@quiet", "@warm"])
-    legend = alt.Legend(title=None, orient="top", symbolType="stroke")
+    legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=400)
     lines = (
         base.transform_fold(["Remaining", "Ideal", "Scope"], as_=["kind", "points"])
         .mark_line(strokeWidth=2)
@@ -119,7 +119,7 @@ def _burndown() -> Any:
 
 def _percentiles(x: str, x2: str) -> list[alt.Chart]:
     lines = _data("lines")
-    rule = lines.mark_rule(strokeWidth=1.5, color="@strong").encode(
+    rule = lines.mark_rule(strokeWidth=2, color="@strong").encode(
         x=f"{x}:T",
         x2=f"{x2}:T",
         y="days:Q",
@@ -127,7 +127,7 @@ def _percentiles(x: str, x2: str) -> list[alt.Chart]:
             "percentile:N",
             sort=["50 %", "85 %", "95 %"],
             scale=alt.Scale(domain=["50 %", "85 %", "95 %"], range=[[1, 0], [6, 3], [2, 3]]),
-            legend=alt.Legend(title="Percentile", orient="top", symbolType="stroke"),
+            legend=alt.Legend(title="Percentile", orient="top", symbolType="stroke", symbolSize=400),
         ),
         tooltip=[
             alt.Tooltip("period:N", title="Period"),
@@ -145,7 +145,7 @@ def _item_tooltip(*more: alt.Tooltip) -> list[alt.Tooltip]:
 def _cycle_time() -> Any:
     points = (
         _data("points")
-        .mark_circle(size=42, opacity=0.55, color="@accent", cursor="pointer")
+        .mark_circle(size=36, opacity=0.4, color="@accent", cursor="pointer")
         .encode(
             x=_day("done"),
             y=alt.Y("days:Q", axis=alt.Axis(title="Cycle time, days", tickCount=5)),

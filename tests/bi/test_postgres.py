@@ -150,6 +150,19 @@ def test_sessions_and_views_live_through_a_load(loaded: PostgresTarget, publishe
         owner.execute("drop schema analysts cascade")
 
 
+def test_a_view_that_does_not_fit_stops_the_load_and_is_named(loaded: PostgresTarget, home: Home) -> None:
+    with _connect(loaded) as owner:
+        owner.execute("create schema if not exists analysts")
+        owner.execute("create or replace view analysts.kinds as select kind from marts.dim_team")
+    with duckdb.connect(home.warehouse) as warehouse:
+        warehouse.execute("alter table core.dim_team drop column kind")
+    with pytest.raises(PublishError, match=r"analysts\.kinds .*does not fit"):
+        publish(home.warehouse, home.path, run=RUN, manifest=home.manifest, postgres=loaded)
+    with _connect(loaded) as owner:
+        assert owner.execute("select count(*) from analysts.kinds").fetchone() == (6,)
+        owner.execute("drop schema analysts cascade")
+
+
 def test_a_reader_never_sees_a_gap(loaded: PostgresTarget, published: Home) -> None:
     stop, faults = SPAWN.Event(), SPAWN.Queue()
     reader = SPAWN.Process(target=_poll, args=(loaded, stop, faults))

@@ -46,15 +46,20 @@ const untrusted = new Map(read("untrusted").map((row) => [row.item, row.reason])
 const FAMILIES = [
   ["Flow", ["cycle_time_p50", "cycle_time_p85", "lead_time_p85", "throughput", "flow_efficiency"]],
   ["In progress, quality", ["wip", "wip_age_p85", "defect_ratio", "reopen_ratio", "data_trust"]],
-  ["Sprints", ["velocity", "say_do", "scope_change", "predictability", "sprint_remaining"]],
   ["Customers", ["nps", "csat"]],
+  ["Sprints", ["velocity", "say_do", "scope_change", "predictability", "sprint_remaining"]],
 ];
-const SPRINT_KPIS = FAMILIES[2][1];
+const SPRINT_KPIS = FAMILIES[3][1];
 const SHORT = {
   cycle_time_p50: "Cycle time, median",
   cycle_time_p85: "Cycle time, 85 %",
   lead_time_p85: "Lead time, 85 %",
   wip_age_p85: "Age of work, 85 %",
+  sprint_remaining: "Remaining",
 };
-const STATUS = { on_target: ["✓", "On target"], at_risk: ["!", "At risk"], off_target: ["✕", "Off target"] };
+const STATUS = {
+  on_target: ["✓", "On target"],
+  at_risk: ["!", "At risk"],
+  off_target: ["✕", "Off target"],
+};
 const state = { scope: 0, type: "month", start: null, sprint: null };

@@ -48,10 +48,9 @@ function sparkline(rows) {
 }
 
 function statusChip(score) {
-  const known = score && STATUS[score.status];
-  return known
-    ? el("span", { class: `chip ${score.status}` }, el("span", { "aria-hidden": "true" }, known[0]), known[1])
-    : null;
+  if (!score || score.value === null) return null;
+  const [mark, text] = STATUS[score.status] ?? ["", "No target"];
+  return el("span", { class: `chip ${score.status}` }, mark ? el("span", { "aria-hidden": "true" }, mark) : null, text);
 }
 
 function delta(score, kpi) {

@@ -27,15 +27,15 @@ function drawConnections() {
     return el(
       "tr",
       {},
-      el("td", {}, link || name),
+      el("td", {}, link || name, el("small", {}, row.connection_id)),
       el("td", {}, kinds[row.kind] ?? row.kind ?? "–"),
       el("td", {}, el("span", { class: `chip ${tone}` }, text)),
       el("td", {}, instant(row.watermark_at)),
-      el("td", { class: "number" }, row.item_count === null ? "–" : number(row.item_count)),
+      el("td", { class: "number" }, row.item_count ? number(row.item_count) : "–"),
       el("td", { class: "number" }, row.coverage_ratio === null ? "–" : percent(row.coverage_ratio)),
     );
   });
-  const heads = [["Connection"], ["Tool"], ["State"], ["Data as of"], ["Records", true], ["Coverage", true]];
+  const heads = [["Connection"], ["Tool"], ["State"], ["Data as of"], ["Items", true], ["Coverage", true]];
   byId("connections").replaceChildren(tableOf(heads, rows));
   byId("notes").replaceChildren(
     ...[
