@@ -40,7 +40,7 @@ __all__ = ["SandboxError", "Serving", "advance", "ensure", "running", "serve", "
 PORT_BASE = 8771
 _OFFSETS = {Tool.JIRA_CLOUD: 0, Tool.JIRA_DC: 1, Tool.AZURE_DEVOPS: 2}
 _SURVEYS = 3
-_START_SECONDS = 600.0
+_START_SECONDS, _START_ITEMS_PER_SECOND = 120.0, 500
 
 
 class Serving(msgspec.Struct):
@@ -170,7 +170,7 @@ def start_background(
     log = home / "serve.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + _START_SECONDS + items / _START_ITEMS_PER_SECOND
     while time.monotonic() < deadline:
         if found := running(home):
             return found

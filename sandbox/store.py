@@ -51,6 +51,7 @@ create table if not exists issue_links (
 
 JIRA_INDEXES = """
 create index if not exists issues_by_project on issues (project_id, id);
+create index if not exists issues_by_number on issues (project_id, key_number);
 create index if not exists issues_by_updated on issues (updated);
 create index if not exists issues_by_parent on issues (parent_id);
 create index if not exists sprints_by_issue on issue_sprints (issue_id);

@@ -17,7 +17,12 @@ class Work:
 
     async def projects(self, request: Request) -> Response:
         """At most 100 a page; where more come, `x-ms-continuationtoken` says where to go on."""
-        documents = self._site.store.resources("project")
+        state = request.query_params.get("stateFilter", "wellFormed").lower()
+        documents = [
+            document
+            for document in self._site.store.resources("project")
+            if state in ("all", msgspec.json.decode(document)["state"].lower())
+        ]
         start = whole(request, "continuationToken", whole(request, "$skip", 0))
         size = whole(request, "$top", PAGE)
         more = {"x-ms-continuationtoken": str(start + size)} if start + size < len(documents) else {}

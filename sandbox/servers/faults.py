@@ -1,7 +1,8 @@
 """Failures on demand: which request fails, how, and how often.
 
 A fault is `{"match": regex on the path, "kind": …, "times": 1, "after": 0, …}`: it lets `after` matching
-requests pass, then strikes `times` of them (null: always). Kinds and their own keys:
+requests pass, then strikes `times` of them (null: always). With `"asks": regex` it minds only requests whose
+query or body the regex is found in, so that one project of several can fail. Kinds and their own keys:
 
 | kind | what happens |
 |---|---|
@@ -52,13 +53,16 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = "jira-burst-based"
     to: str = "http://login.invalid/sign-in"
     keep: int = 1
+    asks: str = ""
     seen: int = 0
     struck: int = 0
     token: str | None = None  # what repeat_token repeats
 
-    def strikes(self, path: str) -> bool:
-        """Whether it strikes this request; counts it."""
-        if not re.search(self.match, path) or (self.times is not None and self.struck >= self.times):
+    def strikes(self, path: str, asked: str) -> bool:
+        """Whether it strikes this request; counts it. `asked` is the query and the body."""
+        if self.times is not None and self.struck >= self.times:
+            return False
+        if not re.search(self.match, path) or not re.search(self.asks, asked):
             return False
         self.seen += 1
         if self.seen <= self.after:
@@ -88,6 +92,7 @@ def read_faults(text: bytes | str, source: str) -> list[Fault]:
         faults = msgspec.json.decode(text, type=list[Fault])
         for fault in faults:
             re.compile(fault.match)
+            re.compile(fault.asks)
             if fault.kind not in KINDS:
                 raise FaultError(f"{source}: unknown fault kind '{fault.kind}'. Known: {', '.join(sorted(KINDS))}.")
     except (msgspec.MsgspecError, re.error) as error:
@@ -106,11 +111,11 @@ def load_faults(path: Path | None) -> list[Fault]:
         raise FaultError(f"The fault file {path} cannot be read: {error.strerror}.") from error
 
 
-def striking(faults: Sequence[Fault], path: str) -> list[Fault]:
+def striking(faults: Sequence[Fault], path: str, asked: str) -> list[Fault]:
     """The faults of one request. One that refuses it is the last: those behind it wait for the next request."""
     found = []
     for fault in faults:
-        if fault.strikes(path):
+        if fault.strikes(path, asked):
             found.append(fault)
             if fault.kind in REFUSALS:
                 break

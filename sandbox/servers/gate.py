@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -99,7 +99,10 @@ class Gate:
     async def _answer(self, scope: Scope, body: bytes, path: str) -> Answer:
         if self._control.latency_ms:
             await asyncio.sleep(self._control.latency_ms / 1000)
-        faults = striking(self._control.faults, path)
+        faults: list[Fault] = []
+        if self._control.faults:
+            asked = f"{unquote_plus(scope['query_string'].decode('latin-1'))}\n{body.decode('utf-8', 'replace')}"
+            faults = striking(self._control.faults, path, asked)
         for fault in faults:
             if refused := refusal(fault):
                 return refused

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -94,7 +94,7 @@ class JqlReader:
             column, kind = _LISTED[field]
             return self._any(clause, lambda value: self._is(column, self._listed(kind, clause.field, value)))
         readers: dict[str, Callable[[Value], str]] = {
-            "project": self._project, "sprint": self._sprint, "labels": self._label, "fixversion": self._version,
+            "sprint": self._sprint, "labels": self._label, "fixversion": self._version,
             "parent": lambda value: self._is("parent_id", self._issue(value, "parent")),
             "assignee": lambda value: self._person("assignee", value),
             "reporter": lambda value: self._person("reporter", value),
@@ -102,6 +102,8 @@ class JqlReader:
         }  # fmt: skip
         if field in _KEYS:
             return self._keys(field, clause)
+        if field == "project":
+            return self._projects([self._project(value) for value in clause.values])
         if field not in readers:
             raise JqlError(f"Field '{clause.field}' does not exist or you do not have permission to view it.")
         return self._any(clause, readers[field])
@@ -196,12 +198,18 @@ class JqlReader:
             raise JqlError(f"An issue with key '{text}' does not exist for field '{field}'.")
         return int(found)
 
-    def _project(self, value: Value) -> str:
+    def _projects(self, numbers: Sequence[int]) -> str:
+        """One project: by its index. Several: beside the order of ids, for sorting them anew for each page is slow."""
+        if len(numbers) == 1:
+            return f"project_id = {self._bind(numbers[0])}"
+        return f"+project_id in ({', '.join(self._bind(number) for number in numbers)})"
+
+    def _project(self, value: Value) -> int:
         for document in self._store.decoded("project"):
             if isinstance(value, str) and value.lower() in (
                 document["key"].lower(), document["id"], document["name"].lower(),
             ):  # fmt: skip
-                return self._is("project_id", int(document["id"]))
+                return int(document["id"])
         raise JqlError(f"The value '{_shown(value)}' does not exist for the field 'project'.")
 
     def _listed(self, kind: str, field: str, value: Value) -> int:

@@ -177,3 +177,14 @@ print(project.name, team.name, len(clients.get_work_item_tracking_client().get_w
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "5"
+
+
+def test_projects_by_state_and_page(sandbox: Sandbox) -> None:
+    everything = sandbox.azure.json("/_apis/projects", stateFilter="all")["value"]
+    assert sandbox.azure.json("/_apis/projects")["value"] == everything
+    assert sandbox.azure.json("/_apis/projects", stateFilter="deleted")["value"] == []
+    answer = sandbox.azure.call("GET", "/_apis/projects", params={"$top": 1})
+    assert len(answer.json()["value"]) == 1
+    token = answer.headers["x-ms-continuationtoken"]
+    rest = sandbox.azure.json("/_apis/projects", continuationToken=token)["value"]
+    assert [*answer.json()["value"], *rest] == everything

@@ -35,6 +35,14 @@ def test_a_fault_waits_strikes_and_ends(cloud: Site) -> None:
     assert cloud.json("/rest/api/3/field")
 
 
+def test_a_fault_may_mind_what_is_asked(cloud: Site) -> None:
+    keys = [project["key"] for project in cloud.json("/rest/api/3/project/search")["values"]]
+    cloud.fault("search/jql", "403", asks=f"project = {keys[0]}", times=None)
+    assert [search(cloud, jql=f"project = {key}").status_code for key in keys] == [403] + [200] * (len(keys) - 1)
+    asked = {"jql": f"project = {keys[0]}"}
+    assert cloud.call("GET", SEARCH, params=asked).status_code == 403
+
+
 def test_too_many_requests_in_three_forms(cloud: Site) -> None:
     for kind in ("429", "429-date", "429-none"):
         cloud.fault("search/jql", kind, seconds=7, reason="jira-quota-tenant-based")
