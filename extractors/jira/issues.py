@@ -111,8 +111,13 @@ class IssueLoader:
 
         A cut hits the longest first, so three of them tell about all. Raises Truncated: nothing of the batch is kept.
         """
-        for count, issue_id, sent_at in self._longest if self._client.is_cloud else ():
-            if self._client.change_count(issue_id) <= count:
+        longest, self._longest = self._longest, []
+        if not self._client.is_cloud:
+            return
+        for (count, issue_id, sent_at), total in in_parallel(
+            lambda one: self._client.change_count(one[1]), longest, AUDITED
+        ):
+            if total <= count:
                 continue
             histories, _ = self._client.changelog(issue_id)
             earlier = [history for history in histories if created_at(history) <= sent_at]
@@ -124,7 +129,6 @@ class IssueLoader:
                     "Nothing of this batch was kept. Run again; if it stays so, tell the vendor",
                     detail=f"It gave {count} histories of issue {issue_id}, which has {len(earlier)}",
                 )
-        self._longest = []
 
     def _flush(self) -> None:
         if not self._rows.issues:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from extractors.connection import ExtractReport, JiraConnection, Secret
 from extractors.errors import AccessDenied, AuthError, NotFound, RepeatedPage, TooManyDeleted, Truncated, Unreachable
 from extractors.jira.source import JiraSource
 from extractors.landing import Landing, Run
+from extractors.streams import JIRA
 from tests.extractors.sandbox_site import ROOT, Sandbox, held_by_source, jira, landed_issues, served
 
 
@@ -249,11 +252,12 @@ _FIRST_LOAD = """
 import sys, uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from extractors.jira import issues
+from extractors.jira import client, issues
 from extractors.jira.source import JiraSource
 from extractors.landing import Batch, Landing, Run
 from tests.extractors.sandbox_site import jira
-issues.BATCH_ISSUES = 1
+issues.BATCH_ISSUES = 1  # a batch per chunk
+client.BULK = client.DC_ISSUES_PER_PAGE = issues.BULK = issues.DC_ISSUES_PER_PAGE = 20
 committed = Batch.commit
 def commit(self, cursor, *, is_final):
     committed(self, cursor, is_final=is_final)
@@ -263,26 +267,51 @@ JiraSource(jira(sys.argv[2])).extract(Landing(Path(sys.argv[1])), Run(uuid.uuid4
 """
 
 
-def test_an_interrupted_first_load_resumes_at_its_last_batch(tmp_path: Path) -> None:
-    with served(tmp_path / "home", items=900, seed=5) as own:
-        for batches in (1, 2):
-            worker = subprocess.Popen(
-                [sys.executable, "-c", _FIRST_LOAD, str(tmp_path / "pmo"), own.cloud],
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-            )
-            assert worker.stdout is not None
-            for _ in range(batches):
-                assert worker.stdout.readline().strip() == "committed"
-            worker.kill()
-            worker.wait()
-        landed = len(landed_issues(Landing(tmp_path / "pmo")))
-        assert landed > 0
-        own.forget_requests()
-        report = extract(tmp_path / "pmo", jira(own.cloud))
-        assert_landed(tmp_path / "pmo", own.cloud)
-        assert report.count("jira/issues").seen < len(landed_issues(Landing(tmp_path / "pmo")))
-        rows = Landing(tmp_path / "pmo").batches("jira-a")
-        assert [row.sequence for row in rows] == list(range(1, len(rows) + 1))
+def _start(home: Path, url: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _FIRST_LOAD, str(home), url],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def test_an_interrupted_first_load_resumes_at_its_last_batch(sandbox: Sandbox, tmp_path: Path) -> None:
+    for batches in (1, 2):
+        worker = _start(tmp_path, sandbox.cloud)
+        assert worker.stdout is not None
+        for _ in range(batches):
+            assert worker.stdout.readline().strip() == "committed"
+        worker.kill()
+        worker.wait()
+    assert landed_issues(Landing(tmp_path))
+    report = extract(tmp_path, jira(sandbox.cloud))
+    assert_landed(tmp_path, sandbox.cloud)
+    everything = len(landed_issues(Landing(tmp_path)))
+    assert report.count("jira/issues").seen < everything
+    rows = Landing(tmp_path).batches("jira-a")
+    assert [row.sequence for row in rows] == list(range(1, len(rows) + 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flavour", ["cloud", "data_center"])
+def test_kills_at_random_instants_lose_and_double_nothing(sandbox: Sandbox, tmp_path: Path, flavour: str) -> None:
+    """Kill -9 between 0 and 60 ms after a commit, then go on; at last the tables equal those of a run left alone."""
+    url = getattr(sandbox, flavour)
+    dice = random.Random(11)  # noqa: S311
+    for _ in range(12):
+        worker = _start(tmp_path / "killed", url)
+        assert worker.stdout is not None
+        for _ in range(dice.choice([0, 1, 1, 2])):
+            worker.stdout.readline()
+        time.sleep(dice.uniform(0, 0.06))
+        worker.kill()
+        worker.wait()
+    extract(tmp_path / "killed", jira(url), is_census=True)
+    extract(tmp_path / "alone", jira(url))
+    assert_landed(tmp_path / "killed", url)
+    for stream in JIRA:
+        assert _alive(tmp_path / "killed", stream) == _alive(tmp_path / "alone", stream), stream
+        table = Landing(tmp_path / "killed").latest(stream, "jira-a", ["record_id"])
+        assert len(set(table["record_id"].to_pylist())) == table.num_rows, stream

@@ -254,3 +254,33 @@ def test_a_disk_that_cannot_be_written_is_told_in_one_paragraph(tmp_path: Path) 
     batch.append("jira/issues", [issue(1, "a")])
     with pytest.raises(LandingError, match="Connection 'jira-a'"):
         batch.commit({}, is_final=True)
+
+
+_FULL_DISK = """
+import resource, signal, sys, pathlib
+from datetime import UTC, datetime
+from extractors.errors import LandingError
+from extractors.landing import Landing, Run
+landing = Landing(pathlib.Path(sys.argv[1]))
+batch = landing.batch(Run("r", datetime.now(UTC)), "jira-a", "jira")
+batch.append("jira/issues", [{"record_id": str(n), "payload": str(n) * 997} for n in range(5000)])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    batch.commit({}, is_final=True)
+except LandingError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_one_paragraph_and_the_next_run_is_whole(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    land(landing, 1, [issue(1, "a")])
+    told = subprocess.run(
+        [sys.executable, "-c", _FULL_DISK, str(tmp_path)], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+    assert told.startswith("Connection 'jira-a': stream jira/issues could not be stored")
+    assert "\n" not in told
+    assert held(Landing(tmp_path)) == {"1": "a"}
+    land(Landing(tmp_path), 2, [issue(number, "b") for number in range(1, 50)])
+    assert held(Landing(tmp_path)) == {str(number): "b" for number in range(1, 50)}
