@@ -66,3 +66,12 @@
 {%- macro text_literal(text) -%}
     {{- return("'" ~ (text | replace("'", "''")) ~ "'") -}}
 {%- endmacro -%}
+
+{#- Whether two numbers differ by more than rounding; NULL equals NULL alone. -#}
+{%- macro differs(one, other) -%}
+    (
+        ({{ one }} is null) <> ({{ other }} is null)
+        or abs({{ one }} - {{ other }})
+        > 1e-9 * greatest(1, abs({{ one }}), abs({{ other }}))
+    )
+{%- endmacro -%}

@@ -129,9 +129,19 @@ def test_evidence_leads_to_raw_records(warehouse: duckdb.DuckDBPyConnection) -> 
     ],
 )
 def test_the_evidence_tests_can_fail(home: Path, tmp_path: Path, family: str, lie: str) -> None:
-    (tmp_path / "dbt").symlink_to(home / "dbt")
-    (tmp_path / "warehouse.duckdb").write_bytes((home / "warehouse.duckdb").read_bytes())
+    copy_warehouse(home, tmp_path)
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as warehouse:
         warehouse.execute(lie)
     with pytest.raises(AssertionError, match=EVIDENCE_TESTS[family]):
         run_dbt(tmp_path, {"kpi_targets": TARGETS}, "test", EVIDENCE_TESTS[family])
+
+
+def test_dbt_unit_tests(home: Path, tmp_path: Path) -> None:
+    """The unit tests beside the models need the warehouse only for the types of its columns."""
+    copy_warehouse(home, tmp_path)
+    run_dbt(tmp_path, {}, "test", "test_type:unit")
+
+
+def copy_warehouse(home: Path, folder: Path) -> None:
+    (folder / "dbt").symlink_to(home / "dbt")
+    (folder / "warehouse.duckdb").write_bytes((home / "warehouse.duckdb").read_bytes())

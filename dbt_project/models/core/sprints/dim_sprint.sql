@@ -12,7 +12,7 @@ with
     ),
     board_teams as (select * from {{ ref("int_board_team") }}),
     teams as (select * from {{ ref("dim_team") }}),
-    connections as (select * from {{ ref("dim_connection") }}),
+    connections as (select * from {{ ref("int_connection") }}),
 
     jira as (
         select

@@ -121,7 +121,10 @@ with
             remaining_hours as previous_remaining_hours,
             is_subtask,
             is_subtask as was_subtask,
-            done_entry,
+            done_entry.entered_at as done_entered_at,
+            done_entry.sprint_keys as done_entry_sprint_keys,
+            done_entry.is_from_open as is_done_entry_from_open,
+            done_entry.is_of_subtask as is_done_entry_of_subtask,
             cast(null as varchar) as person_key,
             raw_record_key
         from ended
@@ -144,7 +147,10 @@ with
             previous_remaining_hours,
             is_subtask,
             was_subtask,
-            done_entry,
+            done_entry.entered_at as done_entered_at,
+            done_entry.sprint_keys as done_entry_sprint_keys,
+            done_entry.is_from_open as is_done_entry_from_open,
+            done_entry.is_of_subtask as is_done_entry_of_subtask,
             person_key,
             raw_record_key
         from ended

@@ -8,7 +8,7 @@ with
     sprints as (select * from {{ ref("dim_sprint") }} where is_measurable),
     policies as (select * from {{ ref("dim_policy") }}),
     teams as (select * from {{ ref("dim_team") }}),
-    connections as (select * from {{ ref("dim_connection") }}),
+    connections as (select * from {{ ref("int_connection") }}),
 
     policy_of_sprint as (
         select

@@ -61,25 +61,25 @@ with
             end as previous_points,
             item_events.remaining_hours,
             item_events.previous_remaining_hours,
-            item_events.done_entry.entered_at as done_entered_at,
+            item_events.done_entered_at as done_entered_at,
             -- Last entered done while in the sprint, before and after the entry, and
             -- since its
             -- start.
             coalesce(
-                item_events.done_entry.entered_at >= candidates.start_cut_at
+                item_events.done_entered_at >= candidates.start_cut_at
                 and list_contains(
-                    item_events.done_entry.sprint_keys, candidates.sprint_key
+                    item_events.done_entry_sprint_keys, candidates.sprint_key
                 ),
                 false
             ) as is_done_in_sprint,
             coalesce(
                 candidates.includes_subtasks
-                or not item_events.done_entry.is_of_subtask,
+                or not item_events.is_done_entry_of_subtask,
                 false
             ) as counts_done_entry,
-            item_events.done_entry.entered_at
+            item_events.done_entered_at
             < candidates.commitment_cut_at as is_done_before_commitment,
-            item_events.done_entry.is_from_open as is_done_from_open,
+            item_events.is_done_entry_from_open as is_done_from_open,
             item_events.person_key,
             item_events.raw_record_key
         from candidates

@@ -149,8 +149,10 @@ with
                 when plan.working_days > 0
                 then
                     velocity.committed_points
-                    * (1 - plan.working_days_used / plan.working_days)
-                else velocity.committed_points * (1 - plan.days_used / plan.days)
+                    * (plan.working_days - plan.working_days_used)
+                    / plan.working_days
+                else
+                    velocity.committed_points * (plan.days - plan.days_used) / plan.days
             end as ideal_points
         from running
         inner join

@@ -1,0 +1,165 @@
+-- Computing each flow KPI's own aggregate over its evidence gives the scorecard's
+-- value back, for every scope, period
+-- and policy, in both directions: no value without its evidence, no evidence without
+-- its value.
+{%- set periods = ["month", "quarter"] %}
+{%- set aggregates = {
+    "cycle_time_p50": "quantile_cont(cycle_time_p50_sample, 0.5)",
+    "cycle_time_p85": "quantile_cont(cycle_time_p85_sample, 0.85)",
+    "lead_time_p85": "quantile_cont(lead_time_p85_sample, 0.85)",
+    "throughput": "coalesce(sum(throughput_delivered), 0)",
+    "flow_efficiency": "sum(flow_efficiency_active)         / nullif(sum(flow_efficiency_active) + sum(flow_efficiency_waiting), 0)",
+    "defect_ratio": "coalesce(sum(defect_ratio_bug), 0)         / nullif(coalesce(sum(defect_ratio_bug), 0) + coalesce(sum(defect_ratio_other), 0), 0)",
+    "reopen_ratio": "count(distinct case when reopen_ratio_reopened > 0 then item_key end)         / nullif(sum(reopen_ratio_delivered), 0)",
+    "data_trust": "(coalesce(sum(data_trust_created), 0) + coalesce(sum(data_trust_delivered), 0))         / nullif(count(data_trust_created) + count(data_trust_delivered), 0)",
+} %}
+{%- set roles = [
+    ("cycle_time_p50", "sample"),
+    ("cycle_time_p85", "sample"),
+    ("lead_time_p85", "sample"),
+    ("throughput", "delivered"),
+    ("flow_efficiency", "active"),
+    ("flow_efficiency", "waiting"),
+    ("defect_ratio", "bug"),
+    ("defect_ratio", "other"),
+    ("reopen_ratio", "reopened"),
+    ("reopen_ratio", "delivered"),
+    ("data_trust", "created"),
+    ("data_trust", "delivered"),
+] %}
+with
+    evidence as (
+        select *
+        from {{ ref("kpi_evidence") }}
+        where kpi_id in ('{{ aggregates.keys() | join("', '") }}')
+    ),
+    scorecard as (
+        select *
+        from {{ ref("kpi_scorecard") }}
+        where kpi_id in ('{{ aggregates.keys() | join("', '") }}')
+    ),
+    flow_events as (select * from {{ ref("int_flow_event") }}),
+
+    -- One row per event with all that it contributes; a row told twice would count
+    -- twice.
+    events as (
+        select
+            policy_id,
+            policy_version,
+            item_key,
+            event_sequence,
+            {% for kpi_id, role in roles -%}
+                sum(contribution) filter (
+                    where kpi_id = '{{ kpi_id }}' and role = '{{ role }}'
+                ) as {{ kpi_id }}_{{ role }}
+                {%- if not loop.last %},{% endif %}
+            {% endfor %}
+        from evidence
+        group by policy_id, policy_version, item_key, event_sequence
+    ),
+    placed as (
+        select
+            events.*,
+            flow_events.connection_id,
+            flow_events.team_key,
+            flow_events.project_key,
+            flow_events.portfolio_key,
+            flow_events.program_key,
+            flow_events.item_type_key,
+            flow_events.team_date,
+            flow_events.connection_date,
+            flow_events.reporting_date
+        from events
+        inner join
+            flow_events
+            on events.policy_id = flow_events.policy_id
+            and events.item_key = flow_events.item_key
+            and events.event_sequence = flow_events.sequence
+    ),
+    aggregated as (
+        {% for scope in scopes() -%}
+            {%- set scope_loop = loop -%}
+            {% for period_type in periods -%}
+                select
+                    policy_id,
+                    policy_version,
+                    '{{ scope.type }}' as scope_type,
+                    {{ scope.key }} as scope_key,
+                    '{{ period_type }}' as period_type,
+                    {{ period_start(period_type, scope.zone ~ "_date") }}
+                    as period_start_date,
+                    {% for kpi_id, aggregate in aggregates.items() -%}
+                        {{ aggregate }} as {{ kpi_id }}
+                        {%- if not loop.last %},{% endif %}
+                    {% endfor %}
+                from placed
+                where {{ scope.key }} is not null
+                group by all
+                {% if not (loop.last and scope_loop.last) %}
+                    union all
+                {% endif %}
+            {% endfor %}
+        {% endfor %}
+    ),
+    recomputed as (
+        {% for kpi_id in aggregates -%}
+            select
+                '{{ kpi_id }}' as kpi_id,
+                policy_id,
+                policy_version,
+                scope_type,
+                scope_key,
+                period_type,
+                period_start_date,
+                {{ kpi_id }} as value
+            from aggregated
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+    ),
+    -- Of several versions of a policy one holds for a period; the evidence under the
+    -- others has no value.
+    held as (
+        select recomputed.*
+        from recomputed
+        inner join
+            {{ ref("dim_policy") }} as policies
+            on recomputed.policy_id = policies.policy_id
+            and recomputed.policy_version = policies.policy_version
+            and {{ policy_holds("policies", "recomputed.period_start_date") }}
+    )
+
+select
+    kpi_id,
+    policy_id,
+    scope_type,
+    scope_key,
+    period_type,
+    period_start_date,
+    scorecard.value,
+    held.value as recomputed_value
+from scorecard
+full join
+    held using (
+        kpi_id,
+        policy_id,
+        policy_version,
+        scope_type,
+        scope_key,
+        period_type,
+        period_start_date
+    )
+where
+    -- evidence without a value
+    (scorecard.unit is null and held.policy_version is not null)
+    -- a value without evidence: nothing was delivered
+    or (
+        held.kpi_id is null
+        and scorecard.value is distinct from case when kpi_id = 'throughput' then 0 end
+    )
+    or (
+        scorecard.unit is not null
+        and held.kpi_id is not null
+        and {{ differs("scorecard.value", "held.value") }}
+    )
