@@ -148,7 +148,8 @@ class SourceAdapter(HTTPAdapter):
         call = _Call(self.access, request, limiter)
         options = {
             "timeout": timeout or (CONNECT_SECONDS, READ_SECONDS),
-            "verify": verify,
+            # The connection's own authority counts, whatever a client package or the environment asks for.
+            "verify": str(self.access.ca_bundle) if self.access.ca_bundle else verify,
             "cert": cert,
             "proxies": None if is_loopback(url) else proxies,
         }
