@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sandbox.organisation.cell import Cell
 from sandbox.organisation.clock import DAY, HOUR, MINUTE
-from sandbox.organisation.lifecycle import assignee, drop, finish, start, usual_points
-from sandbox.organisation.state import Work
+from sandbox.organisation.lifecycle import drop, finish, start, usual_points
+from sandbox.organisation.picking import any_of, from_backlog, no_longer_doing, on_board
 from sandbox.organisation.workflow import DROPPED
 
 # How often a sprint of a usual team has it.
@@ -29,7 +29,7 @@ CHANCES = {
     "late_verdict": 0.12,
     "old_item_back": 0.3,
     "cancelled_back": 0.12,
-    "deletion": 0.2,
+    "deletion": 0.25,
     "new_project": 0.2,
     "new_team": 0.15,
     "leaves_closed": 0.12,
@@ -45,34 +45,10 @@ def throw_mishaps(cell: Cell, at: int, team_id: int, length: float) -> None:
             cell.schedule(cell.worktime(cell.member(team_id), at, hours), what, team_id)
 
 
-def _board(cell: Cell, team_id: int, *statuses: str) -> list[Work]:
-    """Items of the running sprint in one of these states, sub-tasks apart."""
-    active = cell.team(team_id).active
-    if not active:
-        return []
-    items = [cell.work(item_id) for item_id in cell.state.scribe.boards[active]]
-    return [work for work in items if work and work.kind != "subtask" and work.status in statuses]
-
-
-def _one(cell: Cell, works: list[Work]) -> Work | None:
-    return cell.dice.choice(works) if works else None
-
-
-def _from_backlog(cell: Cell, team_id: int) -> Work | None:
-    """An open item of the team's backlog, taken off it."""
-    team = cell.team(team_id)
-    for item_id in team.backlog[:8]:
-        work = cell.work(item_id)
-        if work is not None and cell.is_open(work) and work.team_id == team_id:
-            team.backlog.remove(item_id)
-            return work
-    return None
-
-
 def late_addition(cell: Cell, at: int, team_id: int, _: int) -> None:
     """Scope grows while the sprint runs."""
     active = cell.team(team_id).active
-    work = _from_backlog(cell, team_id) if active else None
+    work = from_backlog(cell, team_id) if active else None
     if work is not None:
         if work.points is None and cell.dice.random() < 0.7:
             cell.act(at, cell.member(team_id), work, points=usual_points(cell))
@@ -90,24 +66,18 @@ def urgent_bug(cell: Cell, at: int, team_id: int, _: int) -> None:
 
 
 def take_out(cell: Cell, at: int, team_id: int, _: int) -> None:
-    work = _one(cell, _board(cell, team_id, "new", "ready", "doing"))
+    work = any_of(cell, on_board(cell, team_id, "new", "ready", "doing"))
     if work is not None:
         work.turn += 1
         more = {"role": "new"} if work.status == "doing" and cell.dice.random() < 0.5 else {}
         cell.put(at, cell.owner(team_id), work, None, **more)
-        _off(cell, team_id, work)
+        no_longer_doing(cell, team_id, work)
         if work.status in ("new", "ready"):
             cell.team(team_id).backlog.append(work.item.item_id)
 
 
-def _off(cell: Cell, team_id: int, work: Work) -> None:
-    doing = cell.team(team_id).doing
-    if work.item.item_id in doing:
-        doing.remove(work.item.item_id)
-
-
 def out_and_back(cell: Cell, at: int, team_id: int, _: int) -> None:
-    work = _one(cell, _board(cell, team_id, "new", "ready"))
+    work = any_of(cell, on_board(cell, team_id, "new", "ready"))
     active = cell.team(team_id).active
     if work is not None:
         cell.put(at, cell.owner(team_id), work, None)
@@ -118,13 +88,13 @@ def out_and_back(cell: Cell, at: int, team_id: int, _: int) -> None:
 
 def done_outside(cell: Cell, at: int, team_id: int, _: int) -> None:
     """Taken out of the sprint, finished outside, put back in."""
-    work = _one(cell, _board(cell, team_id, "doing", "review", "new"))
+    work = any_of(cell, on_board(cell, team_id, "doing", "review", "new"))
     active = cell.team(team_id).active
     if work is not None:
         work.turn += 1
         owner = cell.owner(team_id)
         cell.put(at, owner, work, None)
-        _off(cell, team_id, work)
+        no_longer_doing(cell, team_id, work)
         finished = cell.worktime(owner, at, cell.hours(5))
         cell.schedule(finished, "finish_quietly", work.item.item_id, work.turn)
         cell.schedule(cell.worktime(owner, finished, cell.hours(3)), "join", work.item.item_id, active)
@@ -139,7 +109,7 @@ def finish_quietly(cell: Cell, at: int, item_id: int, turn: int) -> None:
 def put_in_done(cell: Cell, at: int, team_id: int, _: int) -> None:
     """Put into the sprint and set to done in one go."""
     active = cell.team(team_id).active
-    work = _from_backlog(cell, team_id) if active else None
+    work = from_backlog(cell, team_id) if active else None
     if work is not None:
         finish(cell, at, work, sprint=cell.sprint_field(work, active))
 
@@ -171,9 +141,9 @@ def done_too_early(cell: Cell, at: int, team_id: int, _: int) -> None:
     if not future:
         return
     items = [cell.work(item_id) for item_id in cell.state.scribe.boards[future]]
-    work = _one(cell, [work for work in items if work and work.kind != "subtask" and work.status in ("new", "ready")])
+    work = any_of(cell, [work for work in items if work and work.kind != "subtask" and work.status in ("new", "ready")])
     if work is None:
-        work = _from_backlog(cell, team_id)
+        work = from_backlog(cell, team_id)
         if work is None:
             return
         cell.put(at, cell.owner(team_id), work, future)
@@ -191,7 +161,7 @@ def done_too_early(cell: Cell, at: int, team_id: int, _: int) -> None:
 def in_and_out(cell: Cell, at: int, team_id: int, _: int) -> None:
     """Put in and taken out again."""
     active = cell.team(team_id).active
-    work = _from_backlog(cell, team_id) if active else None
+    work = from_backlog(cell, team_id) if active else None
     if work is not None:
         cell.put(at, cell.owner(team_id), work, active)
         out = cell.worktime(cell.owner(team_id), at, cell.hours(6))
@@ -209,27 +179,27 @@ def leave(cell: Cell, at: int, item_id: int, sprint_id: int) -> None:
 
 
 def given_up(cell: Cell, at: int, team_id: int, _: int) -> None:
-    work = _one(cell, _board(cell, team_id, "new", "ready", "doing", "waiting"))
+    work = any_of(cell, on_board(cell, team_id, "new", "ready", "doing", "waiting"))
     if work is not None:
         drop(cell, at, work, cell.owner(team_id))
 
 
 def estimate_again(cell: Cell, at: int, team_id: int, _: int) -> None:
     """Another number, also on finished work."""
-    work = _one(cell, _board(cell, team_id, "new", "ready", "doing", "review", "done"))
+    work = any_of(cell, on_board(cell, team_id, "new", "ready", "doing", "review", "done"))
     if work is not None:
         cell.act(at, cell.member(team_id), work, points=usual_points(cell))
 
 
 def estimate_lost(cell: Cell, at: int, team_id: int, _: int) -> None:
-    work = _one(cell, _board(cell, team_id, "new", "ready", "doing"))
+    work = any_of(cell, on_board(cell, team_id, "new", "ready", "doing"))
     if work is not None:
         cell.act(at, cell.member(team_id), work, points=None)
 
 
 def late_verdict(cell: Cell, at: int, team_id: int, _: int) -> None:
     """The resolution of a finished item is corrected: it was a duplicate after all."""
-    work = _one(cell, _board(cell, team_id, "done"))
+    work = any_of(cell, on_board(cell, team_id, "done"))
     if work is not None and cell.stage(work) == "done":
         work.turn += 1
         cell.act(at, cell.owner(team_id), work, resolution=DROPPED[1])
@@ -239,121 +209,18 @@ def old_item_back(cell: Cell, at: int, team_id: int, _: int) -> None:
     """An item that an earlier sprint finished is re-opened."""
     team = cell.team(team_id)
     works = [work for item_id in team.recently_done if (work := cell.work(item_id)) is not None]
-    work = _one(cell, [work for work in works if work.status == "done" and team.active not in work.sprints])
+    work = any_of(cell, [work for work in works if work.status == "done" and team.active not in work.sprints])
     if work is not None:
         cell.schedule(at, "reopen", work.item.item_id, work.turn)
 
 
 def cancelled_back(cell: Cell, at: int, team_id: int, _: int) -> None:
     """Given up in this sprint, and wanted again some days later."""
-    work = _one(cell, _board(cell, team_id, "new", "ready"))
+    work = any_of(cell, on_board(cell, team_id, "new", "ready"))
     if work is not None:
         drop(cell, at, work, cell.owner(team_id))
         again = cell.worktime(cell.owner(team_id), at, cell.hours(9))
         cell.schedule(again, "reopen", work.item.item_id, work.turn)
-
-
-def deletion(cell: Cell, at: int, team_id: int, _: int) -> None:
-    """An item without children is deleted; in Azure DevOps some are destroyed later.
-
-    In Jira it is one that has been in a sprint: of others nobody could say afterwards whose board they were on.
-    """
-    listed = [work for item_id in cell.team(team_id).backlog if (work := cell.work(item_id)) is not None]
-    if cell.dice.random() < 0.4:
-        listed = _board(cell, team_id, "new", "ready", "doing", "done")
-    work = _one(cell, [work for work in listed if not work.children and (work.sprints or not cell.is_jira)])
-    if work is not None:
-        _off(cell, team_id, work)
-        cell.delete(at, cell.owner(team_id), work)
-        if not cell.is_jira and cell.dice.random() < 0.25:
-            cell.schedule(at + cell.dice.randrange(HOUR, 4 * DAY), "destroy", work.item.item_id)
-
-
-def destroy(cell: Cell, at: int, item_id: int, __: int) -> None:
-    """Out of the recycle bin too. What outsiders know of is not destroyed before they have seen it in the bin."""
-    work = cell.state.work.get(item_id)
-    if work is None:
-        return
-    if work.is_published and not work.is_missed:
-        cell.schedule(at + DAY, "destroy", item_id)
-    else:
-        work.item.is_destroyed = work.is_dirty = True
-
-
-def new_project(cell: Cell, at: int, team_id: int, _: int) -> None:
-    """A backlog item goes to a team in another project of the same tool, and gets a new key."""
-    mine = cell.team(team_id).team.project_id
-    others = [other for other in cell.state.teams.values() if other.team.project_id != mine]
-    work = _from_backlog(cell, team_id)
-    if work is None:
-        return
-    if work.children or any(sprint_id in cell.state.scribe.boards for sprint_id in work.sprints):
-        cell.team(team_id).backlog.append(work.item.item_id)
-        return
-    target = cell.dice.choice(others)
-    _hand_to(cell, at, work, target.team.team_id, sprint=None if not cell.is_jira else work.item.current["sprint"])
-    target.backlog.append(work.item.item_id)
-
-
-def new_team(cell: Cell, at: int, team_id: int, _: int) -> None:
-    """An item goes to the other team of the project; in Azure DevOps also out of a running sprint."""
-    project_id = cell.team(team_id).team.project_id
-    others = [team.team.team_id for team in cell.state.teams.values() if team.team.project_id == project_id]
-    others.remove(team_id)
-    if not others:
-        return
-    target = cell.team(others[0])
-    works = [] if cell.is_jira else [work for work in _board(cell, team_id, "new", "ready") if not work.children]
-    work = _one(cell, works) or _from_backlog(cell, team_id)
-    if work is None or work.children or (cell.is_jira and any(s in cell.state.scribe.boards for s in work.sprints)):
-        if work is not None:
-            cell.team(team_id).backlog.append(work.item.item_id)
-        return
-    work.turn += 1
-    if not cell.is_jira and work.sprints and cell.dice.random() < 0.5:
-        _hand_to(cell, at, work, others[0])  # area path alone: still in the iteration, but no longer the team's
-    else:
-        sprint = str(target.active) if target.active and cell.dice.random() < 0.3 else None
-        _hand_to(cell, at, work, others[0], sprint=work.item.current["sprint"] if cell.is_jira else sprint)
-    target.backlog.append(work.item.item_id)
-
-
-def _hand_to(cell: Cell, at: int, work: Work, team_id: int, **more: str | None) -> None:
-    owner = cell.owner(work.team_id)
-    old, new = cell.team(work.team_id).team, cell.team(team_id).team
-    work.team_id = team_id
-    if new.project_id != work.project_id:
-        number = cell.state.numbers.get(new.project_id, 0) + 1
-        cell.state.numbers[new.project_id] = number
-        work.item.former_keys.append(work.item.key)
-        work.item.key = f"{cell.state.projects[new.project_id].key}-{number}"
-        work.project_id = new.project_id
-        more.update(project=str(new.project_id), key=work.item.key, parent=None)
-    if cell.is_jira:
-        labels = [label for label in (work.item.current["labels"] or "").split() if label != old.label]
-        more["labels"] = " ".join([*labels, *([new.label] if new.label else [])]) or None
-    else:
-        more["team"] = str(team_id)
-    cell.act(at, owner, work, **more)
-
-
-def leaves_closed(cell: Cell, at: int, team_id: int, _: int) -> None:
-    """Somebody clears an old sprint out of an item's field: that must not change the old sprint's figures."""
-    if not cell.is_jira:
-        return
-    works = [work for item_id in cell.team(team_id).recently_done if (work := cell.work(item_id)) is not None]
-    work = _one(cell, [work for work in works if any(s not in cell.state.scribe.boards for s in work.sprints)])
-    if work is not None:
-        kept = [sprint_id for sprint_id in work.sprints if sprint_id in cell.state.scribe.boards]
-        cell.act(at, cell.owner(team_id), work, sprint=",".join(map(str, kept)) or None)
-
-
-def type_change(cell: Cell, at: int, team_id: int, _: int) -> None:
-    works = [work for work in _board(cell, team_id, "new", "ready", "doing") if work.kind in ("bug", "story")]
-    work = _one(cell, works)
-    if work is not None:
-        work.kind = "story" if work.kind == "bug" else "bug"
-        cell.act(at, assignee(cell, work), work, type=cell.workflow.types[work.kind])
 
 
 HANDLERS = {
@@ -375,10 +242,4 @@ HANDLERS = {
     "late_verdict": late_verdict,
     "old_item_back": old_item_back,
     "cancelled_back": cancelled_back,
-    "deletion": deletion,
-    "destroy": destroy,
-    "new_project": new_project,
-    "new_team": new_team,
-    "leaves_closed": leaves_closed,
-    "type_change": type_change,
 }

@@ -13,7 +13,17 @@ from pathlib import Path
 
 import msgspec
 
-from sandbox.organisation import backlog, kanban, lifecycle, mishaps, scrum, storage, surveys
+from sandbox.organisation import (
+    backlog,
+    deletions,
+    kanban,
+    lifecycle,
+    mishaps,
+    moves,
+    scrum,
+    storage,
+    surveys,
+)
 from sandbox.organisation.cell import Cell, Handler
 from sandbox.organisation.clock import to_datetime, to_ms
 from sandbox.organisation.flow_book import FlowBook
@@ -26,6 +36,8 @@ HANDLERS: dict[str, Handler] = {
     **scrum.HANDLERS,
     **kanban.HANDLERS,
     **mishaps.HANDLERS,
+    **moves.HANDLERS,
+    **deletions.HANDLERS,
     **surveys.HANDLERS,
 }
 ALONE = 6000  # up to so many items one process is quicker than starting others
