@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from extractors.azure_devops import source as source_module
@@ -401,6 +404,48 @@ def test_fields_that_a_server_lacks_are_left_out(site: Site, organisation: Organ
     organisation.lacking_fields = {"Microsoft.VSTS.Scheduling.Size"}
     site.run()
     assert set(site.rows("revisions")) == site.expected_revisions()
+
+
+def test_a_private_authority_is_trusted_only_if_it_is_named(
+    tmp_path: Path, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the calls of the `azure-devops` package as well, and whatever the environment says."""
+    certificate, key = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = AzureDevOpsServer(organisation)
+    server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+    server.url = server.url.replace("http:", "https:")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
+    with server:
+        site = Site(tmp_path, organisation, server)
+        with pytest.raises(ConfigError, match="ca_bundle"):
+            site.run()
+        assert site.run(ca_bundle=certificate).is_complete
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 and its key, as files."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    authority = builder.add_extension(names, critical=False).add_extension(
+        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    )
+    (folder / "certificate.pem").write_bytes(
+        authority.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    )
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    return folder / "certificate.pem", folder / "key.pem"
 
 
 def test_an_older_server_is_asked_in_its_own_version(site: Site, organisation: Organisation) -> None:
