@@ -135,7 +135,7 @@ def _boards(site: Site) -> Iterator[tuple[str, str, Any]]:
             str(place.project_id),
             {
                 "id": team.board_id, "self": f"{BASE}/rest/agile/1.0/board/{team.board_id}",
-                "name": f"{team.name} board", "type": "scrum" if team.is_scrum else "kanban", "location": location,
+                "name": team.name, "type": "scrum" if team.is_scrum else "kanban", "location": location,
             },
         )  # fmt: skip
 
@@ -151,7 +151,7 @@ def _configurations(flavour: Flavour, site: Site) -> Iterator[tuple[str, str, An
         ]
         key = next(p.key for p in site.projects if p.project_id == team.project_id)
         document: dict[str, Any] = {
-            "id": team.board_id, "name": f"{team.name} board", "type": "scrum" if team.is_scrum else "kanban",
+            "id": team.board_id, "name": team.name, "type": "scrum" if team.is_scrum else "kanban",
             "self": f"{BASE}/rest/agile/1.0/board/{team.board_id}/configuration",
             "location": {"type": "project", "projectKeyOrId": key},
             "filter": {"id": _filter_id(team), "self": f"{api}/filter/{_filter_id(team)}"},
