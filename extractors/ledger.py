@@ -95,11 +95,9 @@ class Ledger:
             raise ValueError(f"a verdict is '{ACCEPTED}' or '{HELD}', not '{verdict}'")
         pending = [row for row in self.rows(connection_id) if row.verdict == PENDING]
         if pending:
-            values = {
-                "verdict": verdict,
-                "judged_at": datetime.now(UTC),
-                **({"verdict_reason": reason} if reason else {}),
-            }
+            values: dict[str, Any] = {"verdict": verdict, "judged_at": datetime.now(UTC)}
+            if reason:
+                values["verdict_reason"] = reason
             predicate = f"connection_id = {_quote(connection_id)} AND verdict = '{PENDING}'"
             with self._writing():
                 DeltaTable(self.path).update(new_values=values, predicate=predicate, writer_properties=_ZSTD)

@@ -204,8 +204,8 @@ def _statistics(table: pa.Table) -> str:
 
 
 def _is_text(schema: pa.Schema, name: str) -> bool:
-    return pa.types.is_string(schema.field(name).type)
+    return bool(pa.types.is_string(schema.field(name).type))
 
 
 def _is_list(schema: pa.Schema, name: str) -> bool:
-    return pa.types.is_list(schema.field(name).type)
+    return bool(pa.types.is_list(schema.field(name).type))

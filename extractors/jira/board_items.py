@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from extractors.errors import AccessDenied, BadRequest, NotFound
 from extractors.jira.client import THREADS
-from extractors.jira.metadata import Board, short_reason
+from extractors.jira.metadata import short_reason
+from extractors.jira.site_rows import Board
 from extractors.jira.walks import Walks
 from extractors.rows import digest
 from extractors.writing import Writer, in_parallel

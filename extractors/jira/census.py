@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extractors.errors import TooManyDeleted, Truncated
-from extractors.jira.client import BULK, THREADS, JiraClient, issue_id_of
+from extractors.jira.bulk import Bulk, issue_id_of
+from extractors.jira.client import THREADS, JiraClient
 from extractors.writing import Writer, in_parallel
 
 Ids = np.ndarray[Any, np.dtype[np.int64]]
@@ -102,16 +103,15 @@ class Limit:
 
 def still_there(client: JiraClient, ids: Sequence[int]) -> set[int]:
     """Which of `ids` can be read by id, wherever they are now. Unlike a search this does not depend on an index."""
+    bulk = Bulk(client)
     if client.is_cloud:
-        chunks = [ids[start : start + BULK] for start in range(0, len(ids), BULK)]
+        chunks = [ids[start : start + bulk.chunk_size] for start in range(0, len(ids), bulk.chunk_size)]
         return {
-            number
-            for _, found in in_parallel(lambda chunk: _existing(client, chunk), chunks, THREADS)
-            for number in found
+            number for _, found in in_parallel(lambda one: _existing(bulk, one), chunks, THREADS) for number in found
         }
-    answers = in_parallel(lambda number: client.exists(str(number)), ids, THREADS)
+    answers = in_parallel(lambda number: bulk.exists(str(number)), ids, THREADS)
     return {number for number, exists in answers if exists}
 
 
-def _existing(client: JiraClient, chunk: Sequence[int]) -> list[int]:
-    return [int(issue_id_of(payload)) for payload in client.bulk_fetch(chunk, ["project"]).value.issues]
+def _existing(bulk: Bulk, chunk: Sequence[int]) -> list[int]:
+    return [int(issue_id_of(payload)) for payload in bulk.bulk_fetch(chunk, ["project"]).value.issues]

@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 from extractors.connection import CheckLine
 from extractors.errors import ExtractError
-from extractors.jira.client import BULK, DC_ISSUES_PER_PAGE, IDS_PER_PAGE, THREADS, JiraClient
+from extractors.jira.bulk import Bulk
+from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.fields import OVERRIDABLE
 from extractors.jira.jql import in_projects
 from extractors.jira.metadata import Metadata
+from extractors.jira.search import IDS_PER_PAGE, Search
 from extractors.jira.selection import select_projects
 
 T = TypeVar("T")
@@ -81,11 +83,12 @@ def _fields(metadata: Metadata) -> Iterator[CheckLine]:
 
 def _cost(client: JiraClient, project_ids: list[str]) -> CheckLine:
     """Requests and minutes of a first load, from the number of issues and the time of one request."""
-    seconds, issues = _timed(lambda: client.approximate_count(in_projects(project_ids)))
+    seconds, issues = _timed(lambda: Search(client).approximate_count(in_projects(project_ids)))
+    size = Bulk(client).chunk_size
     if client.is_cloud:
-        requests = math.ceil(issues / IDS_PER_PAGE) + len(project_ids) + 2 * math.ceil(issues / BULK)
+        requests = math.ceil(issues / IDS_PER_PAGE) + len(project_ids) + 2 * math.ceil(issues / size)
     else:
-        requests = len(project_ids) + math.ceil(issues / DC_ISSUES_PER_PAGE)
+        requests = len(project_ids) + math.ceil(issues / size)
     # A page of full issues takes a few times as long as a count.
     minutes = max(1, math.ceil(requests * max(seconds, 0.1) * 3 / THREADS / 60))
     text = f"about {issues:,} issues; a first load takes about {requests:,} requests and {minutes:,} min"

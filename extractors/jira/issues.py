@@ -11,7 +11,8 @@ from msgspec import Raw
 
 from extractors.connection import ExtractReport, Progress
 from extractors.errors import SchemaChanged, Truncated
-from extractors.jira.client import BULK, DC_ISSUES_PER_PAGE, THREADS, FetchedIssue, JiraClient, issue_id_of
+from extractors.jira.bulk import Bulk, FetchedIssue, issue_id_of
+from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.fields import FieldRoles
 from extractors.jira.records import IssueRows, instant_of
 from extractors.writing import Writer, in_parallel
@@ -30,6 +31,7 @@ class IssueLoader:
         self, client: JiraClient, writer: Writer, roles: FieldRoles, report: ExtractReport, progress: Progress
     ) -> None:
         self._client = client
+        self._bulk = Bulk(client)
         self._writer = writer
         self._report = report
         self._progress = progress
@@ -45,7 +47,7 @@ class IssueLoader:
 
         `after_batch` is called with the last id of every full batch, when all up to it is appended.
         """
-        size = BULK if self._client.is_cloud else DC_ISSUES_PER_PAGE
+        size = self._bulk.chunk_size
         chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
         done = 0
         for chunk, fetched in in_parallel(self._fetch, chunks, THREADS):
@@ -59,7 +61,7 @@ class IssueLoader:
         self._flush()
 
     def _fetch(self, chunk: Sequence[int]) -> list[FetchedIssue]:
-        return self._client.fetch(chunk, self._fields)
+        return self._bulk.fetch(chunk, self._fields)
 
     def _add(self, issue: FetchedIssue) -> None:
         issue_id = issue_id_of(issue.payload)
@@ -86,7 +88,7 @@ class IssueLoader:
 
         The history did not lead to the current state: it was cut, or the issue changed between two requests.
         """
-        again = self._client.fetch([int(issue_id)], self._fields)
+        again = self._bulk.fetch([int(issue_id)], self._fields)
         issue = again[0] if again else first
         histories, total = self._histories(issue_id, issue)
         if len({_history_id(history) for history in histories}) < total:
@@ -103,7 +105,7 @@ class IssueLoader:
 
     def _histories(self, issue_id: str, issue: FetchedIssue) -> tuple[list[Raw], int]:
         if self._client.is_cloud:
-            return self._client.changelog(issue_id)
+            return self._bulk.changelog(issue_id)
         return issue.histories, issue.change_count or 0
 
     def _audit(self) -> None:
@@ -115,11 +117,11 @@ class IssueLoader:
         if not self._client.is_cloud:
             return
         for (count, issue_id, sent_at), total in in_parallel(
-            lambda one: self._client.change_count(one[1]), longest, AUDITED
+            lambda one: self._bulk.change_count(one[1]), longest, AUDITED
         ):
             if total <= count:
                 continue
-            histories, _ = self._client.changelog(issue_id)
+            histories, _ = self._bulk.changelog(issue_id)
             earlier = [history for history in histories if created_at(history) <= sent_at]
             if len(earlier) > count:
                 raise Truncated(

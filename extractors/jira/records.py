@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import Raw
 
-from extractors.jira.client import FetchedIssue
+from extractors.jira.bulk import FetchedIssue
 from extractors.jira.documents import Fields, History, Issue, User
 from extractors.jira.fields import AttributeNames, FieldRoles
 from extractors.jira.sprint_field import sprint_values

@@ -10,6 +10,7 @@ from extractors.errors import AccessDenied, BadRequest, ExtractError, NotFound
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.documents import FoundIssue
 from extractors.jira.jql import in_projects, updated_since
+from extractors.jira.search import Search
 from extractors.writing import in_parallel
 
 PROJECTS_PER_QUERY = 200
@@ -23,6 +24,7 @@ class Walks:
         self, client: JiraClient, zone: ZoneInfo, overlap: timedelta, fail: Callable[[str, ExtractError], None]
     ) -> None:
         self._client = client
+        self._search = Search(client)
         self._zone = zone
         self._overlap = overlap
         self._fail = fail
@@ -84,16 +86,16 @@ class Walks:
         if self._client.is_cloud:
             for start in range(0, len(project_ids), PROJECTS_PER_QUERY):
                 part = project_ids[start : start + PROJECTS_PER_QUERY]
-                yield from self._client.walk(in_projects(part) + more, with_updated=with_updated)
+                yield from self._search.walk(in_projects(part) + more, with_updated=with_updated)
             return
         # Data Center pages by key, which is an order within one project; one page needs no paging.
         if len(project_ids) > 1:
-            first = self._client.first_page(in_projects(project_ids) + more, with_updated=with_updated)
+            first = self._search.first_page(in_projects(project_ids) + more, with_updated=with_updated)
             if first is not None:
                 yield first
                 return
         for project_id in project_ids:
-            yield from self._client.walk_keys(in_projects([project_id]) + more, with_updated=with_updated)
+            yield from self._search.walk_keys(in_projects([project_id]) + more, with_updated=with_updated)
 
 
 def _updated(issue: FoundIssue) -> str | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from msgspec import Raw
 
-from extractors.jira.client import FetchedIssue, split_changelog
+from extractors.jira.bulk import FetchedIssue, split_changelog
 from extractors.jira.fields import find_roles
 from extractors.jira.records import IssueRows, column_of, instant_of, number_of
 from extractors.landing import Landing, Run
