@@ -74,6 +74,9 @@ create table if not exists links (
     number integer primary key, changed integer not null, source_id integer not null, item_id integer not null,
     kind text not null, project text not null, doc blob not null
 );
+create table if not exists item_sprints (
+    sprint_id integer not null, item_id integer not null, primary key (sprint_id, item_id)
+) without rowid;
 """
 
 AZURE_DEVOPS_INDEXES = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -36,23 +36,44 @@ def render_changes(
 ) -> None:
     """What happened since version `before`: changed items again, destroyed ones away.
 
-    `items` gives the items changed since a version, or all. All are rendered again if a name in their paths changed.
+    `items` gives the items changed since a version, or all. An item's paths show today's names, so those that
+    ever were in a renamed sprint are rendered again too.
     """
     words = Words(site)
     work_items = WorkItems(words)
-    is_renamed = not _covers(words.signature(), store.meta("signature"))
+    renamed = _renamed(msgspec.json.decode(store.meta("paths") or "{}", type=dict[str, str]), words.paths())
     with store.transaction():
         put_site(store, site, words)
-        for chunk in batched(items(None if is_renamed else before), _CHUNK):
-            _forget(store, [item.item_id for item in chunk])
-            _put(store, [work_items.render(item) for item in chunk if not item.is_destroyed])
+        done: set[int] = set()
+        for chunk in batched(items(before), _CHUNK):
+            _replace(store, work_items, chunk)
+            done |= {item.item_id for item in chunk}
+        if renamed:
+            shown = _showing(store, renamed)
+            others = (
+                item for item in items(None) if item.item_id not in done and (shown is None or item.item_id in shown)
+            )
+            for chunk in batched(others, _CHUNK):
+                _replace(store, work_items, chunk)
         store.set_meta("version", str(version))
 
 
-def _covers(now: str, before: str | None) -> bool:
-    """Whether names only came, and none changed."""
-    names = set(msgspec.json.decode(now, type=list[str]))
-    return before is not None and set(msgspec.json.decode(before, type=list[str])) <= names
+def _renamed(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    return [name for name, path in before.items() if now.get(name) != path]
+
+
+def _showing(store: Store, renamed: list[str]) -> set[int] | None:
+    """The items that show a renamed sprint; None: any item may, for something else was renamed."""
+    if not all(name.startswith("sprint/") for name in renamed):
+        return None
+    numbers = [int(name.partition("/")[2]) for name in renamed]
+    sql = "select item_id from item_sprints where sprint_id = ?"
+    return {row[0] for number in numbers for row in store.rows(sql, (number,))}
+
+
+def _replace(store: Store, work_items: WorkItems, items: Sequence[Item]) -> None:
+    _forget(store, [item.item_id for item in items])
+    _put(store, [work_items.render(item) for item in items if not item.is_destroyed])
 
 
 def _put(store: Store, rendered: list[RenderedItem]) -> None:
@@ -68,6 +89,10 @@ def _put(store: Store, rendered: list[RenderedItem]) -> None:
             for item in rendered
             for one in item.links
         ],
+    )
+    store.db.executemany(
+        "insert or ignore into item_sprints values (?, ?)",
+        [(sprint, item.row[0]) for item in rendered for sprint in item.sprint_ids],
     )
 
 

@@ -46,6 +46,13 @@ class _Moment:
     is_deletion: bool
 
 
+def _sprints(item: Item) -> set[int]:
+    changes = [
+        change.new for change_set in item.history for change in change_set.changes if change.attribute == "sprint"
+    ]
+    return {int(sprint) for sprint in (item.initial.get("sprint"), *changes) if sprint}
+
+
 def _steps(item: Item) -> list[tuple[datetime, int, list[Change]]]:
     """(instant, author, changes): the creation, each change set, the deletion if there was one."""
     steps: list[tuple[datetime, int, list[Change]]] = [(item.created_at, item.creator, [])]
@@ -73,6 +80,7 @@ class RenderedItem:
     row: tuple[Any, ...]
     revisions: list[Revision]
     links: list[LinkEvent]
+    sprint_ids: set[int]  # that it is or was in
 
 
 class WorkItems:
@@ -94,7 +102,7 @@ class WorkItems:
             revised = steps[index + 1][0] if index + 1 < len(steps) else None
             moment = _Moment(index + 1, at, author, revised, is_deletion=index > len(item.history))
             revisions.append(self._revision(item, state, dates, moment))
-        return RenderedItem(self._row(item, state, revisions[-1]), revisions, list(self._links(item)))
+        return RenderedItem(self._row(item, state, revisions[-1]), revisions, list(self._links(item)), _sprints(item))
 
     def _note_state(self, dates: dict[str, str], status_id: int, at: datetime) -> None:
         """Dates that the workflow sets on entering a state, and clears on leaving a later one."""

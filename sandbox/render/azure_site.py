@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import msgspec
+
 from sandbox.model import Person, Project, Site, Sprint, Team
 from sandbox.render.azure_words import (
     BOARD_TYPES,
@@ -35,7 +37,7 @@ def put_site(store: Store, site: Site, words: Words) -> None:
     """Writes all metadata into the store, replacing what was there."""
     store.set_meta("name", site.name)
     store.set_meta("now", site.now.isoformat())
-    store.set_meta("signature", words.signature())
+    store.set_meta("paths", msgspec.json.encode(words.paths()).decode())
     teams = sorted(site.teams, key=lambda team: team.team_id)
     store.put_resources("project", ((guid("project", p.project_id), p.name, _project(p)) for p in site.projects))
     store.put_resources("team", ((guid("team", t.team_id), *_team(words, t)) for t in teams))

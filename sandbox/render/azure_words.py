@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import msgspec
-
 from sandbox.model import Category, Person, Project, Site, Sprint, Team
 from sandbox.render.common import raw
 from sandbox.store import BASE
@@ -131,8 +129,8 @@ class Words:
     def team_of(self, sprint: Sprint) -> Team:
         return self.teams[sprint.team_id]
 
-    def signature(self) -> str:
-        """What names in all revisions depend on: paths show today's names, whenever the revision was made."""
-        names = [self.iteration_path(sprint) for sprint in self.sprints.values()]
-        names += [team.name for team in self.teams.values()] + [status.name for status in self.statuses.values()]
-        return msgspec.json.encode(names).decode()
+    def paths(self) -> dict[str, str]:
+        """Names that revisions show as they are today, by what they name: sprint/<id>, or anything else."""
+        names = {f"sprint/{sprint.sprint_id}": self.iteration_path(sprint) for sprint in self.sprints.values()}
+        names |= {f"team/{team.team_id}": team.name for team in self.teams.values()}
+        return names | {f"status/{status.status_id}": status.name for status in self.statuses.values()}
