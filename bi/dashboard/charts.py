@@ -201,7 +201,7 @@ def _ageing() -> Any:
             color=alt.Color(
                 "blocked:N",
                 scale=alt.Scale(domain=["Moving", "Blocked"], range=["@accent", "@bad"]),
-                legend=alt.Legend(title=None, orient="top"),
+                legend=alt.Legend(title=None, orient="bottom"),
             ),
             tooltip=_item_tooltip(
                 alt.Tooltip("days:Q", title="Age, days", format=",.1f"),

@@ -34,7 +34,7 @@ class Limits:
     sprints: int = 12
     scopes: int = 120
     points: int = 4000
-    evidence: int = 40000
+    evidence: int = 5000  # per KPI
 
     def tighter(self) -> Limits:
         """The next smaller page, for when this one is too big."""
@@ -81,7 +81,8 @@ def _prepare(
         connection.execute(f"set variable {name} = ?", [value])
     for name, query in PREPARE.items():
         select = query.sql if query.needs <= present else query.empty
-        connection.execute(f"create or replace temp table {name} as {select}")
+        kind = "view" if name.startswith("all_") else "table"  # of all rows there may be millions
+        connection.execute(f"create or replace temp {kind} {name} as {select}")
 
 
 def _table(connection: duckdb.DuckDBPyConnection, query: Query) -> dict[str, Any]:

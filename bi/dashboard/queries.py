@@ -1,7 +1,8 @@
-"""The dashboard's queries over schema `marts`. Variables: policy, months, sprints, scopes, points, evidence.
+"""The dashboard's queries over schema `marts`.
 
-`PREPARE` makes temporary tables in this order (what is shown); `QUERIES` are the data sets of the
-page. Scopes and items are referred to by their numbers in `scope_no` and `item_no`.
+`PREPARE` makes temporary tables (`all_*`: views) in this order: what is shown. `QUERIES` are the
+data sets of the page. Variables: policy, months, sprints, scopes, points, evidence (rows per KPI).
+Scopes, items and sprints are referred to by their numbers.
 """
 
 from __future__ import annotations
@@ -97,33 +98,51 @@ PREPARE = {
     "shown_delivered": _query("from all_delivered order by done_at desc, item_key limit getvariable('points')"),
     "all_evidence": _query(
         """
+        select kpi_id, event_date, event_at, event_sequence, sprint_key, item_key, role, contribution
+        from kpi_evidence
+        where
+            item_key is not null
+            and policy_id = getvariable('policy')
+            and (
+                sprint_key in (select sprint_key from shown_sprints)
+                or (sprint_key is null and event_date >= (select first_date from first_month))
+            )
+        """,
+        "kpi_evidence",
+        empty="""
+        select ''::varchar as kpi_id, null::date as event_date, null::timestamp as event_at, 0 as event_sequence,
+            ''::varchar as sprint_key, ''::varchar as item_key, ''::varchar as role, 0.0 as contribution
+        limit 0
+        """,
+    ),
+    "newest_evidence": _query(
+        """
+        from all_evidence
+        qualify
+            row_number() over (partition by kpi_id order by event_date desc, item_key, role, sprint_key)
+            <= getvariable('evidence')
+        """
+    ),
+    "shown_evidence": _query(
+        """
         select
             evidence.kpi_id, evidence.event_date, evidence.sprint_key, evidence.item_key, evidence.role,
-            evidence.contribution, coalesce(bridge.team_key, item.team_key) as team_key
-        from kpi_evidence as evidence
-        join dim_work_item as item using (item_key)
+            evidence.contribution, coalesce(stay.team_key, bridge.team_key) as team_key, stay.project_key
+        from newest_evidence as evidence
+        left join fct_state_interval as stay
+            on stay.item_key = evidence.item_key and stay.sequence = evidence.event_sequence
         left join bridge_item_team as bridge
             on bridge.item_key = evidence.item_key
             and evidence.event_at >= bridge.valid_from
             and (bridge.valid_to is null or evidence.event_at < bridge.valid_to)
-        where
-            evidence.policy_id = getvariable('policy')
-            and (
-                evidence.sprint_key in (select sprint_key from shown_sprints)
-                or (evidence.sprint_key is null and evidence.event_date >= (select first_date from first_month))
-            )
         """,
-        "kpi_evidence",
-        "dim_work_item",
+        "fct_state_interval",
         "bridge_item_team",
         empty="""
-        select ''::varchar as kpi_id, null::date as event_date, ''::varchar as sprint_key, ''::varchar as item_key,
-            ''::varchar as role, 0.0 as contribution, ''::varchar as team_key
-        limit 0
+        select kpi_id, event_date, sprint_key, item_key, role, contribution, ''::varchar as team_key,
+            ''::varchar as project_key
+        from newest_evidence
         """,
-    ),
-    "shown_evidence": _query(
-        "from all_evidence order by event_date desc, kpi_id, item_key, role, sprint_key limit getvariable('evidence')"
     ),
     "wip_items": _query(
         "select item_key from kpi_wip where policy_id = getvariable('policy') and is_in_flow",
@@ -161,7 +180,16 @@ QUERIES = {
         """,
         "dim_kpi",
     ),
-    "scopes": _query("select scope_type as type, scope_key as key, name from shown_scopes order by scope_no"),
+    "scopes": _query(
+        """
+        select
+            scope_type as type, scope_key as key, shown.name,
+            scope_type = 'team' and team_key is null as is_of_surveys
+        from shown_scopes as shown left join dim_team as team on team.team_key = shown.scope_key
+        order by scope_no
+        """,
+        "dim_team",
+    ),
     "scores": _query(
         """
         select
@@ -303,7 +331,7 @@ QUERIES = {
         """
         select
             kpi_id as kpi, event_date as day, sprint.sprint_no as sprint, item_no as item, role, contribution,
-            nullif(shown.team_key, item.team_key) as team
+            nullif(shown.team_key, item.team_key) as team, nullif(shown.project_key, item.project_key) as project
         from shown_evidence as shown
         join shown_items as item using (item_key)
         left join shown_sprints as sprint on sprint.sprint_key = shown.sprint_key
@@ -311,7 +339,6 @@ QUERIES = {
         """,
         "kpi_evidence",
         "dim_work_item",
-        "bridge_item_team",
     ),
     "untrusted": _query(
         """

@@ -39,13 +39,13 @@ select w.item_key, 'default' as policy_id, w.connection_id, w.project_key, w.tea
     i.reopen_count, 0 as backward_move_count, i.started_at is null as has_skipped_start, true as is_in_flow
 from core.dim_work_item w join in_items i on i.number = w.number;
 create table core.fct_state_interval as
-select item_key, row_number() over (partition by item_key order by entered_at)::integer as sequence, stage as status_id, stage as status, stage, entered_at,
-    lead(entered_at) over (partition by item_key order by entered_at) as left_at,
-    date_diff('second', entered_at, coalesce(lead(entered_at) over (partition by item_key order by entered_at), now_at())) / 3600.0 as hours,
+select item_key, row_number() over stays::integer as sequence, stage as status_id, stage as status, stage, team_key, project_key, entered_at,
+    lead(entered_at) over stays as left_at, date_diff('second', entered_at, coalesce(lead(entered_at) over stays, now_at())) / 3600.0 as hours,
     left_at is null as is_current
-from (select item_key, 'todo' as stage, created_at as entered_at from core.fct_item_flow
-      union all select item_key, 'in_progress', started_at from core.fct_item_flow where started_at is not null
-      union all select item_key, 'done', done_at from core.fct_item_flow where done_at is not null);
+from (select item_key, team_key, project_key, 'todo' as stage, created_at as entered_at from core.fct_item_flow
+      union all select item_key, team_key, project_key, 'in_progress', started_at from core.fct_item_flow where started_at is not null
+      union all select item_key, team_key, project_key, 'done', done_at from core.fct_item_flow where done_at is not null)
+window stays as (partition by item_key order by entered_at);
 alter table core.dim_work_item drop column number;
 
 create temp table scopes as
@@ -179,10 +179,10 @@ select kpi_id, scope_type, scope_key, scope_name, period_type, period_start_date
     if(kpi_id in ('nps', 'csat'), null, 0.98) as trust_ratio, if(kpi_id in ('nps', 'csat'), timestamp '2026-03-11 04:00:00', now_at()) as data_as_of_at, 'run-0001' as run_id
 from score_values join marts.dim_kpi using (kpi_id) where scope_type <> 'item_type';
 create table marts.kpi_evidence as
-select kpi_id, 'default' as policy_id, done_at::date as event_date, done_at as event_at, null::varchar as sprint_key, item_key, null::varchar as response_key,
+select kpi_id, 'default' as policy_id, done_at::date as event_date, done_at as event_at, 3::bigint as event_sequence, null::varchar as sprint_key, item_key, null::varchar as response_key,
     if(kpi_id in ('defect_ratio', 'reopen_ratio', 'flow_efficiency'), 'denominator', 'sample') as role, case kpi_id when 'lead_time_p85' then lead_time_hours when 'throughput' then 1 when 'defect_ratio' then 1 when 'reopen_ratio' then 1 else cycle_time_hours end as contribution
 from core.fct_item_flow, (values ('cycle_time_p50'), ('cycle_time_p85'), ('lead_time_p85'), ('throughput'), ('defect_ratio'), ('reopen_ratio'), ('flow_efficiency')) k(kpi_id) where done_at is not null
-union all select 'nps', 'default', submitted_at::date, submitted_at, null, null, response_key, 'sample', score from core.fct_survey_response where metric = 'nps'
-union all select k, 'default', completed_at::date, completed_at, sprint_key, item_key, null, outcome, points_at_close from core.fct_sprint_item, (values ('velocity'), ('say_do'), ('scope_change')) v(k) where outcome = 'completed';
+union all select 'nps', 'default', submitted_at::date, submitted_at, null, null, null, response_key, 'sample', score from core.fct_survey_response where metric = 'nps'
+union all select k, 'default', completed_at::date, completed_at, null, sprint_key, item_key, null, outcome, points_at_close from core.fct_sprint_item, (values ('velocity'), ('say_do'), ('scope_change')) v(k) where outcome = 'completed';
 create table core.fct_item_trust as
 select item_key, number_of % 50 <> 0 as is_complete, if(number_of % 50 = 0, 'the last status change does not end at the current status', null) as reasons from (select item_key, row_number() over (order by item_key) as number_of from core.dim_work_item);

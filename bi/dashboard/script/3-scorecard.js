@@ -49,8 +49,9 @@ function sparkline(rows) {
 
 function statusChip(score) {
   if (!score || score.value === null) return null;
-  const [mark, text] = STATUS[score.status] ?? ["", "No target"];
-  return el("span", { class: `chip ${score.status}` }, mark ? el("span", { "aria-hidden": "true" }, mark) : null, text);
+  if (!STATUS[score.status]) return el("span", { class: "delta" }, "no target");
+  const [mark, text] = STATUS[score.status];
+  return el("span", { class: `chip ${score.status}` }, el("span", { "aria-hidden": "true" }, mark), text);
 }
 
 function delta(score, kpi) {

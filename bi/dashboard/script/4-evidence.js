@@ -27,7 +27,7 @@ function evidenceTable(kpi, score) {
   const scope = scopes[score?.scope ?? state.scope];
   const rows = evidenceRows(kpi, score)
     .map(withItem)
-    .filter((row) => inScope(row, scope));
+    .filter((row) => isOfSprint(score) || inScope(row, scope));
   if (!rows.length) return el("p", { class: "empty" }, noEvidence(kpi, score));
   const unit = rows[0].unit ?? kpiById.get(kpi)?.unit;
   const heads = [["Item"], ["Title"], ["Part"], rows[0].day && ["Date"], ["Contribution", true], ["History"]];
@@ -35,12 +35,16 @@ function evidenceTable(kpi, score) {
     untrusted.has(row.item)
       ? el("span", { class: "chip stale", title: untrusted.get(row.item) }, "! incomplete")
       : "complete";
+  // One unit for the whole column, so that figures can be compared.
+  const inDays = unit === "hours" && rows.some((row) => row.contribution >= 48);
+  const amount = (value) =>
+    inDays && value !== null ? `${number(value / 24, 1)} days` : show(value, unit === "ratio" ? "" : unit);
   const cells = (row) => [
-    el("td", {}, itemLink(row)),
+    el("td", { class: "nowrap" }, itemLink(row)),
     el("td", { class: "text" }, row.title ?? "–"),
     el("td", {}, (row.role ?? "–").replaceAll("_", " ")),
-    row.day ? el("td", {}, longDay(row.day)) : null,
-    el("td", { class: "number" }, show(row.contribution, unit === "ratio" ? "" : unit)),
+    row.day ? el("td", { class: "nowrap" }, longDay(row.day)) : null,
+    el("td", { class: "number" }, amount(row.contribution)),
     el("td", {}, history(row)),
   ];
   const body = rows.slice(0, TABLE_ROWS).map((row) => el("tr", {}, cells(row)));
@@ -63,9 +67,13 @@ function explainCommand(kpi, score) {
   const where = scope && ["team", "project"].includes(scope.type) ? ` --${scope.type} ${quoted(scope.name)}` : "";
   const time = isOfSprint(score)
     ? ` --sprint ${quoted(sprints[score.sprint].name)}`
-    : ` --period ${(score?.start ?? state.start).slice(0, 7)}`;
-  return `pmo explain ${kpi}${where}${time}`;
+    : ` --period ${explainPeriod(score?.type ?? state.type, score?.start ?? state.start)}`;
+  const policy = data.policy === "default" ? "" : ` --policy ${quoted(data.policy)}`;
+  return `pmo explain ${kpi}${where}${time}${policy}`;
 }
+
+const explainPeriod = (type, start) =>
+  type === "quarter" ? `${start.slice(0, 4)}-Q${Math.ceil(Number(start.slice(5, 7)) / 3)}` : start.slice(0, 7);
 
 /** Numerator, denominator and all else that is known of a score, as [term, value]. */
 function factsOf(kpi, score) {
@@ -73,11 +81,14 @@ function factsOf(kpi, score) {
   const scope = scopes[score?.scope ?? state.scope];
   const plain = (value, digits) => (value === null || value === undefined ? "–" : number(value, digits));
   const period = periodName(score?.type ?? state.type, score?.start ?? state.start);
+  const fraction = [
+    ["Numerator", plain(score?.numerator, 2)],
+    ["Denominator", plain(score?.denominator, 2)],
+  ];
   return [
     ["Scope", scope ? scopeName(scope) : "–"],
     isOfSprint(score) ? ["Sprint", sprints[score.sprint].name] : ["Period", period],
-    ["Numerator", plain(score?.numerator, 2)],
-    ["Denominator", plain(score?.denominator, 2)],
+    ...(score?.denominator === null || !score ? [] : fraction),
     ["Sample", plain(score?.sample)],
     ["Period before", show(score?.previous, unit)],
     ["Target", score?.target === null || !score ? "none set" : show(score.target, unit)],
@@ -99,6 +110,12 @@ function answersBehind(kpi, score) {
   ];
 }
 
+/** `pmo explain` knows teams and projects, so portfolios have no such hint. */
+function explainHint(kpi, score) {
+  const command = el("p", { class: "hint" }, "In a terminal: ", el("code", {}, explainCommand(kpi, score)));
+  return el("div", {}, el("h3", {}, "Down to the raw record"), command);
+}
+
 function openEvidence(kpi, score) {
   const about = kpiById.get(kpi) ?? {};
   const [amount, unit] = parts(score?.value, about.unit);
@@ -118,8 +135,7 @@ function openEvidence(kpi, score) {
     plot,
     el("h3", {}, "What is behind it"),
     evidenceTable(kpi, score),
-    el("h3", {}, "Down to the raw record"),
-    el("p", { class: "hint" }, "In a terminal: ", el("code", {}, explainCommand(kpi, score))),
+    scopes[score?.scope ?? state.scope]?.type === "portfolio" ? null : explainHint(kpi, score),
     el("p", { class: "hint" }, origin),
   ];
   dialog.replaceChildren(

@@ -8,7 +8,8 @@ const coloured = (spec) =>
     typeof value === "string" && /^@[a-z0-9-]+$/.test(value) ? colour(value.slice(1)) : value,
   );
 
-function config() {
+/** Vega-Lite's settings; a narrow chart breaks its legend into rows. */
+function config(width) {
   const text = {
     labelColor: colour("soft"),
     titleColor: colour("soft"),
@@ -31,7 +32,7 @@ function config() {
     },
     axisX: { ticks: true },
     axisY: { domain: false, ticks: false },
-    legend: { ...text, symbolSize: 90, offset: 6, columnPadding: 14 },
+    legend: { ...text, symbolSize: 90, offset: 6, columnPadding: 14, ...(width < 440 ? { columns: 2 } : {}) },
   };
 }
 
@@ -43,7 +44,7 @@ async function draw(name, node, datasets, hasData, emptyText, options = {}) {
   if (options.axisY !== undefined) setAxisTitle(spec, options.axisY);
   const result = await window.vegaEmbed(
     node,
-    { ...spec, datasets, config: config() },
+    { ...spec, datasets, config: config(node.clientWidth) },
     {
       ast: true,
       renderer: "svg",

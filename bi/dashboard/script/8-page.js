@@ -58,19 +58,21 @@ function usualPeriod(type) {
 }
 
 function fillFilters() {
+  const isOf = (type) => (scope) => scope.type === type && !scope.is_of_surveys;
   const groups = [
-    ["all", ""],
-    ["portfolio", "Portfolios"],
-    ["team", "Teams"],
-    ["project", "Projects"],
+    ["", isOf("all")],
+    ["Portfolios", isOf("portfolio")],
+    ["Teams", isOf("team")],
+    ["Projects", isOf("project")],
+    ["Teams named in surveys only", (scope) => scope.is_of_surveys],
   ];
   byId("scope").replaceChildren(
-    ...groups.flatMap(([type, title]) => {
+    ...groups.flatMap(([title, belongs]) => {
       const options = scopes
         .map((scope, position) => [scope, position])
-        .filter(([scope]) => scope.type === type)
+        .filter(([scope]) => belongs(scope))
         .map(([scope, position]) => el("option", { value: position }, scopeName(scope)));
-      return type === "all" || !options.length ? options : [el("optgroup", { label: title }, options)];
+      return !title || !options.length ? options : [el("optgroup", { label: title }, options)];
     }),
   );
   byId("scope").value = String(state.scope);
