@@ -11,7 +11,7 @@ import contextlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +35,14 @@ class Run:
     """One run of the pipeline; `started_at` is an aware UTC instant and becomes the watermark.
 
     `is_full` reads everything again from the beginning; `is_census` only compares which records there are.
+    `clock_offset` is the source's clock less ours: where they differ, all instants of a run are the source's.
     """
 
     run_id: str
     started_at: datetime
     is_full: bool = False
     is_census: bool = False
+    clock_offset: timedelta = timedelta(0)
 
 
 class Landing:
@@ -124,7 +126,7 @@ class Batch:
         self._kind = kind
         self._previous = max((row.sequence for row in landing.ledger.rows(connection_id)), default=0)
         self.batch_id = uuid.uuid4().hex
-        self.opened_at = datetime.now(UTC)
+        self.opened_at = datetime.now(UTC) + run.clock_offset
         self._buffers: dict[str, list[pa.Table]] = {}
         self._hashes: dict[str, dict[str, str]] = {}
         self._written: dict[str, tuple[int, list[str]]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -63,6 +63,7 @@ class SourceClient:
     def __init__(self, access: Access, base_url: str, auth: AuthBase, pool_size: int = 16) -> None:
         self.access = access
         self.base_url = base_url.rstrip("/")
+        self.clock_offset = timedelta(0)  # the source's clock less ours; `sent_at` is told by the source's
         self._session = requests.Session()
         self._session.auth = auth
         self.adapter = mount(self._session, access, pool_size)
@@ -85,7 +86,7 @@ class SourceClient:
         return self._send("GET", path, expects_json=False, params=params).content
 
     def _call(self, method: str, path: str, form: type[T], **options: Any) -> Answer[T]:
-        sent_at = datetime.now(UTC)
+        sent_at = datetime.now(UTC) + self.clock_offset
         response = self._send(method, path, expects_json=True, **options)
         value = decode(self.access.connection, self.access.token_env, response, form)
         return Answer(value, sent_at, response.headers)

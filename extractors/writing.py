@@ -8,10 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from extractors.connection import Connection, Coverage, ExtractReport
 from extractors.description import land_connection, land_coverage
 from extractors.landing import Batch, Landing, Run
+from extractors.streams import TIMESTAMP
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -81,14 +83,22 @@ class Writer:
         return {record_id for record_id, is_deleted in pairs if not is_deleted}
 
     def delete(self, stream: str, record_ids: Sequence[str]) -> int:
-        """Land deletions: rows that keep the columns of the last version but have no payload."""
+        """Land deletions: rows that keep the columns of the last version but have no payload.
+
+        Their `extracted_at` says when the record was first missed: the run's start, so that no deletion lies after
+        the watermark; only a record that this very run has read before it went is a moment later than that.
+        """
         if not record_ids:
             return 0
         table = self.landing.table(stream)
-        kept = [name for name in table.schema.names if name not in ("payload", "extracted_at", "run_id", "batch_id")]
+        kept = [name for name in table.schema.names if name not in ("payload", "run_id", "batch_id")]
         last = self.landing.latest(stream, self.connection.id, kept, record_ids)
         flags = pa.repeat(pa.scalar(True), last.num_rows)
         gone = last.set_column(last.schema.get_field_index("is_deleted"), "is_deleted", flags)
+        read = last["extracted_at"].cast(pa.int64())
+        start = pa.scalar(self.run.started_at, TIMESTAMP).cast(pa.int64())
+        missed = pc.max_element_wise(pc.add(read, 1), start).cast(TIMESTAMP)
+        gone = gone.set_column(gone.schema.get_field_index("extracted_at"), "extracted_at", missed)
         deleted = self.append(stream, gone)
         self.report.count(stream).deleted += deleted
         return deleted

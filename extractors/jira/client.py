@@ -8,7 +8,7 @@ and follows a repeated page token for ever. Both sessions use the HTTP layer of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ from extractors.jira.documents import Page
 from extractors.session import BasicAuth, BearerAuth, SourceClient
 
 THREADS = 8
+SAME_CLOCK = timedelta(minutes=1)
 
 
 class JiraClient:
@@ -66,7 +67,8 @@ class JiraClient:
     @cached_property
     def server_info(self) -> dict[str, Any]:
         """Asked over version 2, which both deployments serve."""
-        info = self.http.get("/rest/api/2/serverInfo", dict[str, Any]).value
+        answer = self.http.get("/rest/api/2/serverInfo", dict[str, Any])
+        info, self._asked_at = answer.value, answer.sent_at
         if "version" not in info and "deploymentType" not in info:
             raise SchemaChanged(
                 self.connection.id, f"{self.site_url}/rest/api/2/serverInfo", 200, "Check that `url` is a Jira site"
@@ -91,13 +93,14 @@ class JiraClient:
             self.package._session.get_adapter(self.api_url).requests if "package" in self.__dict__ else 0  # noqa: SLF001
         )
 
-    def server_time(self) -> datetime | None:
-        """The server's clock when `server_info` was asked, if it says."""
+    def clock_offset(self) -> timedelta:
+        """The server's clock less ours; zero if they agree to a minute or the server does not say."""
         text = self.server_info.get("serverTime")
         try:
-            return datetime.fromisoformat(str(text)).astimezone(UTC) if text else None
+            offset = datetime.fromisoformat(str(text)).astimezone(UTC) - self._asked_at
         except ValueError:
-            return None
+            return timedelta(0)
+        return offset if abs(offset) >= SAME_CLOCK else timedelta(0)
 
     # -- lists of metadata, through the jira package -----------------------------------------------
 

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -30,7 +31,7 @@ from extractors.landing import Landing, Run
 from extractors.writing import Writer
 
 CENSUS_EVERY = timedelta(hours=24)
-SAME_CLOCK = timedelta(minutes=1)
+LONGEST_START = timedelta(minutes=10)  # from the run's start to the first request
 Json = dict[str, Any]
 
 
@@ -70,9 +71,9 @@ class _Extraction:
 
     def run(self) -> ExtractReport:
         client = self._client
-        account = client.server_info and client.myself()
-        self._started = self._start_of_run()
-        run = Run(self._asked.run_id, self._started, self._asked.is_full, self._asked.is_census)
+        account = client.myself()
+        run = self._run_by_the_servers_clock()
+        self._started = run.started_at
         self._writer = Writer(self._landing, run, self._connection, self._report)
         self._zone = _zone_of(str(account.get("timeZone") or "UTC"))
         self._projects = self._select(client.projects())
@@ -87,12 +88,14 @@ class _Extraction:
         self._report.waited_seconds = client.http.waited_seconds
         return self._report
 
-    def _start_of_run(self) -> datetime:
-        """The run's start by the server's clock, for that is the clock that `updated` is written with."""
-        server = self._client.server_time()
-        if server is None or abs(server - self._asked.started_at) < SAME_CLOCK:
-            return self._asked.started_at
-        return server
+    def _run_by_the_servers_clock(self) -> Run:
+        """The run as the server sees it, for its clock is the one that `updated` is written with."""
+        offset = self._client.clock_offset()
+        self._client.http.clock_offset = offset
+        behind = datetime.now(UTC) + offset - self._asked.started_at
+        is_same = not offset or timedelta(0) <= behind < LONGEST_START
+        started = self._asked.started_at if is_same else self._asked.started_at + behind
+        return replace(self._asked, started_at=started, clock_offset=offset)
 
     def _select(self, found: list[Json]) -> dict[str, Json]:
         """The configured projects by id. Unknown ones make the run red by name; the others go on."""

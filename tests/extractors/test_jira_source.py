@@ -97,10 +97,22 @@ def test_a_week_later_a_run_picks_up_the_week_and_the_deletions(tmp_path: Path, 
             report = extract(tmp_path / "pmo", jira(url))
             assert report.is_complete
             assert 0 < report.count("jira/issues").landed < len(before)
+            _assert_deletions_lie_within_their_run(Landing(tmp_path / "pmo"))
             assert_landed(tmp_path / "pmo", url)
         extract(tmp_path / "fresh", jira(url))
         for stream in ("jira/issue_links", "jira/sprints", "jira/board_items", "jira/versions"):
             assert _alive(tmp_path / "pmo", stream) == _alive(tmp_path / "fresh", stream), stream
+
+
+def _assert_deletions_lie_within_their_run(landing: Landing) -> None:
+    """By the source's clock: not after the watermark, and not before anything that was read of the issue."""
+    rows = landing.latest("jira/issues", "jira-a", ["is_deleted", "extracted_at", "updated_at"]).to_pylist()
+    watermark = landing.watermark("jira-a")
+    assert watermark is not None
+    for row in rows:
+        assert row["extracted_at"] >= row["updated_at"]
+        if row["is_deleted"]:
+            assert row["extracted_at"] <= watermark
 
 
 def _alive(home: Path, stream: str) -> dict[str, str]:
