@@ -47,9 +47,9 @@ def _found(cell: Cell, at: int, team_id: int, team: TeamState) -> None:
     for _ in range(round(16 * team.pace * cell.plan.pace)):
         cell.schedule(cell.worktime(owner, at, cell.dice.uniform(4, 30)), "arrive", team_id)
     if team.team.is_scrum:
-        monday = cell.plan.started_on + 7 - (cell.plan.started_on - 1) % 7
+        monday = cell.plan.started_on + 6 - (cell.plan.started_on + 5) % 7 + 7  # at least a week from now
         team.anchor = monday + (7 if team_id % 2 else 0)
-        cell.schedule(cell.worktime(owner, at, 6), "plan_sprint", team_id)
+        cell.schedule(cell.soonest(team_id, at, 6), "plan_sprint", team_id)
 
 
 def _workday(cell: Cell, today: int, team_id: int, team: TeamState) -> None:

@@ -37,6 +37,7 @@ class Cell:
         version, words, gauss = self.state.dice
         self.dice.setstate((version, tuple(words), gauss))
         self.scribe = Scribe(self.state.scribe)
+        self.now = 0
         self._calendars: dict[int, WorkCalendar] = {}
         self._people = {person.person_id: person for person in plan.people}
         self.answers: list[Answer] = []
@@ -46,6 +47,9 @@ class Cell:
     # Clock
 
     def schedule(self, at: int, what: str, whom: int = 0, argument: int = 0, order: int = 0) -> None:
+        """Let something happen at an instant that has not passed. Raises ValueError if it has."""
+        if at < self.now:
+            raise ValueError(f"{what} of {whom} at {to_datetime(at)}: it is {to_datetime(self.now)} already")
         self.state.sequence += 1
         heapq.heappush(self.state.heap, (at, self.state.sequence + order, what, whom, argument))
 
@@ -54,6 +58,7 @@ class Cell:
         heap, handlers = self.state.heap, self.handlers
         while heap and heap[0][0] <= until:
             at, _, what, whom, argument = heapq.heappop(heap)
+            self.now = at
             handlers[what](self, at, whom, argument)
         version, words, gauss = self.dice.getstate()
         self.state.dice = (version, list(words), gauss)
@@ -66,6 +71,10 @@ class Cell:
             calendar = WorkCalendar(person_id, person.time_zone, person.starts_at_hour, self.plan.started_on - 10)
             self._calendars[person_id] = calendar
         return calendar.after(at, hours)
+
+    def soonest(self, team_id: int, at: int, hours: float) -> int:
+        """When the first of the team has worked so many hours: what must not wait for anybody's vacation."""
+        return min(self.worktime(member, at, hours) for member in self.state.teams[team_id].team.members)
 
     def hours(self, median: float, spread: float = 0.7) -> float:
         """A lognormal duration."""

@@ -6,7 +6,7 @@ At a sprint's start the team's mishaps are thrown; each comes to pass at its own
 from __future__ import annotations
 
 from sandbox.organisation.cell import Cell
-from sandbox.organisation.clock import DAY, HOUR, MINUTE
+from sandbox.organisation.clock import DAY, HOUR, MINUTE, to_ms
 from sandbox.organisation.lifecycle import drop, finish, start, usual_points
 from sandbox.organisation.picking import any_of, from_backlog, no_longer_doing, on_board
 from sandbox.organisation.workflow import DROPPED
@@ -153,8 +153,8 @@ def done_too_early(cell: Cell, at: int, team_id: int, _: int) -> None:
         work.turn += 1
     cell.schedule(cell.worktime(who, at, cell.hours(4)), "finish_quietly", work.item.item_id, work.turn)
     if cell.dice.random() < 0.5:
-        begin = cell.state.sprints[future].planned_start_at.timestamp() * 1000
-        again = cell.worktime(who, int(begin), cell.dice.uniform(4, 40))
+        begin = max(at, to_ms(cell.state.sprints[future].planned_start_at))
+        again = cell.worktime(who, begin, cell.dice.uniform(4, 40))
         cell.schedule(again, "reopen", work.item.item_id, work.turn + 1)
 
 

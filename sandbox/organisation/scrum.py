@@ -47,7 +47,6 @@ def _schedule_planning(cell: Cell, at: int, team_id: int, team: TeamState) -> No
     """Refinement some days before the start, the rest just before it."""
     sprint = cell.state.sprints[team.future]
     begin = to_ms(sprint.planned_start_at)
-    owner = cell.owner(team_id)
     if cell.is_jira:
         ahead = max(at, begin - int(cell.dice.uniform(3, 5) * DAY))
         meeting = max(at, begin - cell.dice.randrange(25, 70) * MINUTE)
@@ -60,8 +59,9 @@ def _schedule_planning(cell: Cell, at: int, team_id: int, team: TeamState) -> No
         ahead = max(at, friday - int(cell.dice.uniform(1, 3) * DAY))
         meeting = max(at, friday + cell.dice.randrange(5 * HOUR))
         cell.schedule(begin, "start_iteration", team_id, team.future, order=EARLY)
-    cell.schedule(cell.worktime(owner, ahead, 0.1), "fill", team_id, 60)
-    cell.schedule(max(meeting, cell.worktime(owner, ahead, 0.2)), "fill", team_id, 100)
+    refinement = cell.soonest(team_id, ahead, 0.1)
+    cell.schedule(refinement, "fill", team_id, 60)
+    cell.schedule(max(meeting, refinement + 10 * MINUTE), "fill", team_id, 100)
 
 
 def fill(cell: Cell, at: int, team_id: int, percent: int) -> None:
@@ -184,7 +184,7 @@ def _opened(cell: Cell, at: int, team_id: int, team: TeamState, sprint: Sprint) 
     throw_mishaps(cell, at, team_id, length)
     if cell.dice.random() < 0.12:
         cell.schedule(cell.worktime(cell.owner(team_id), at, 9), "rename_sprint", team_id, sprint.sprint_id)
-    cell.schedule(cell.worktime(cell.owner(team_id), at, 2), "plan_sprint", team_id)
+    cell.schedule(cell.soonest(team_id, at, 2), "plan_sprint", team_id)
 
 
 def rename_sprint(cell: Cell, at: int, _: int, sprint_id: int) -> None:
