@@ -65,7 +65,10 @@
                 having count(*) > 1
             ),
             single as (
-                select {{ (keys + columns) | join(", ") }}, false as is_deleted, null::timestamptz as deleted_seen_at
+                select
+                    {{ (keys + columns) | join(", ") }},
+                    false as is_deleted,
+                    cast(null as timestamptz) as deleted_seen_at
                 from versions
                 where not is_deleted and hash(connection_id, record_id) not in (select record_hash from repeated)
             ),

@@ -67,7 +67,7 @@ select
     - {{ working_hours_until("first_day", "intervals.valid_from") }} as working_hours,
     coalesce(flagged.blocked_hours, 0) as blocked_hours,
     intervals.left_at is null as is_current,
-    intervals.stage is distinct from intervals.previous_stage as is_stage_entry,
+    (intervals.stage is distinct from intervals.previous_stage) as is_stage_entry,
     intervals.is_subtask,
     intervals.valid_from as entered_at,
     intervals.left_at,

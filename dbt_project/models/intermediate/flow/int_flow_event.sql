@@ -20,9 +20,9 @@ with
             flows.has_skipped_start,
             intervals.*,
             intervals.sequence = 1 as is_arrival,
-            intervals.sequence is not distinct from flows.start_sequence as is_start,
-            intervals.sequence is not distinct from flows.done_sequence as is_delivery,
-            intervals.sequence is not distinct from flows.cancelled_sequence as is_cancellation,
+            (intervals.sequence is not distinct from flows.start_sequence) as is_start,
+            (intervals.sequence is not distinct from flows.done_sequence) as is_delivery,
+            (intervals.sequence is not distinct from flows.cancelled_sequence) as is_cancellation,
             intervals.previous_stage = 'done' and intervals.stage not in ('done', 'cancelled') as is_reopening,
         from intervals
         inner join flows on intervals.item_key = flows.item_key

@@ -31,9 +31,11 @@ with
     entries as (
         select
             *,
-            membership_number
-            is distinct from 1
-            + lag(membership_number) over (partition by item_key, sprint_id order by membership_number) as is_entry,
+            coalesce(
+                membership_number
+                <> 1 + lag(membership_number) over (partition by item_key, sprint_id order by membership_number),
+                true
+            ) as is_entry,
         from stays
     ),
 

@@ -88,9 +88,9 @@ with
         select
             item_key,
             valid_from,
-            null::bigint as history_id,
-            null::bigint as item_number,
-            null::text as author_id,
+            cast(null as bigint) as history_id,
+            cast(null as bigint) as item_number,
+            cast(null as text) as author_id,
             {{ attributes.keys() | join(", ") }},
         from creations
         union all
