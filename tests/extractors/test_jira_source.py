@@ -121,12 +121,12 @@ def _alive(home: Path, stream: str) -> dict[str, str]:
 
 
 TROUBLE = [
-    {"match": "search", "kind": "429", "seconds": 1, "times": 2},
-    {"match": "search", "kind": "429-date", "seconds": 2, "after": 1},
+    {"match": "search", "kind": "429", "seconds": 1},
+    {"match": "search", "kind": "429-date", "seconds": 1, "after": 1},
     {"match": "bulkfetch|search", "kind": "502", "times": 2, "after": 2},
     {"match": "changelog/bulkfetch|search", "kind": "cut", "times": 2, "after": 1},
     {"match": "myself", "kind": "503", "seconds": 1},
-    {"match": "board", "kind": "429-none", "times": 2},
+    {"match": "board", "kind": "429-none"},
 ]
 
 
@@ -240,6 +240,29 @@ def test_a_wrong_token_is_told_and_lands_nothing(sandbox: Sandbox, tmp_path: Pat
     lines = JiraSource(connection).check()
     assert lines[-1].level == "fail"
     assert "JIRA_TOKEN" in lines[-1].text
+
+
+@pytest.mark.parametrize(("flavour", "kind"), [("cloud", "Jira Cloud"), ("data_center", "Jira Data Center")])
+def test_doctor_says_what_works_and_what_a_first_load_costs(sandbox: Sandbox, flavour: str, kind: str) -> None:
+    lines = {line.subject: line for line in JiraSource(jira(getattr(sandbox, flavour))).check()}
+    assert {line.level for line in lines.values()} == {"ok"}
+    assert lines["server"].text.startswith(kind)
+    assert "Story Points" in lines["field points"].text
+    assert "requests" in lines["first load"].text
+
+
+def test_a_board_whose_filter_is_not_shared_is_named_and_stops_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.faults({"match": "/filter/", "kind": "403", "times": 1})
+    lines = JiraSource(jira(sandbox.cloud)).check()
+    assert [line.level for line in lines if line.subject.startswith("board ")] == ["warn"]
+    sandbox.faults({"match": "/filter/", "kind": "403", "times": 1})
+    report = extract(tmp_path, jira(sandbox.cloud))
+    (boards,) = (row for row in report.coverage if row.stream == "jira/boards")
+    assert boards.skipped == 1
+    assert "its filter cannot be read: HTTP 403" in str(boards.reason)
+    readable = Landing(tmp_path).latest("jira/boards", "jira-a", ["is_filter_readable"])
+    assert readable["is_filter_readable"].to_pylist().count(False) == 1
+    assert_landed(tmp_path, sandbox.cloud)
 
 
 @pytest.mark.parametrize(
