@@ -1,0 +1,243 @@
+"""The raw suites on landed files: each check can fail, and an empty, stale or incomplete connection is caught."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from extractors.streams import STREAMS
+from quality.raw import RawConnection, RawRequest, judge_raw
+from quality.result import CheckResult
+from quality.runner import Runner
+from quality.suites.raw import RAW_SUITES
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+CLOUD = "cloud"
+
+
+def record(stream: str, record_id: str, **values: Any) -> dict[str, Any]:
+    """A good row of a stream; `values` override."""
+    keys = {
+        "connection_id": CLOUD,
+        "record_id": record_id,
+        "updated_at": NOW - timedelta(days=1),
+        "extracted_at": NOW,
+        "run_id": "run-2",
+        "batch_id": "new",
+        "is_deleted": False,
+        "payload_hash": "0" * 32,
+        "payload": "{}",
+    }
+    return {**keys, **GOOD.get(stream, {}), **values}
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "jira/issues": {
+        "issue_id": "1", "issue_key": "A-1", "project_id": "10", "issue_type_id": "3", "status_id": "1",
+        "status_category": "new", "created_at": NOW - timedelta(days=9), "change_count": 2, "landed_change_count": 2,
+    },
+    "jira/issue_changes": {"issue_id": "1", "history_id": 1, "item_number": 0, "changed_at": NOW},
+    "jira/projects": {"project_id": "10", "project_key": "A", "name": "Apollo"},
+    "jira/statuses": {"status_id": "1", "name": "Open", "category": "new"},
+    "jira/issue_types": {"issue_type_id": "3", "name": "Story"},
+    "jira/fields": {"field_id": "status"},
+    "jira/sprints": {"sprint_id": "5", "name": "S", "state": "active"},
+    "pmo/connections": {"kind": "jira", "tool": "jira"},
+    "pmo/coverage": {"stream": "jira/issues", "project": "A", "expected": 1, "got": 1},
+    "surveys/responses": {
+        "survey": "s", "response_id": "1", "question": "q", "metric": "nps", "score": 9.0, "scale_min": 0.0,
+        "scale_max": 10.0, "submitted_at": NOW, "scope_type": "all",
+    },
+    "azure_devops/revisions": {
+        "item_id": "1", "rev": 1, "changed_at": NOW, "created_at": NOW, "project": "P", "item_type": "Bug",
+        "state": "New",
+    },
+}  # fmt: skip
+NEEDED = ("jira/issues", "jira/projects", "jira/statuses", "jira/issue_types", "jira/fields", "pmo/connections")
+
+
+class Landed:
+    """Landed Parquet files of one connection, good unless a test says otherwise."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: dict[str, list[dict[str, Any]]] = {name: [record(name, "1")] for name in NEEDED}
+        coverage = [record("pmo/coverage", "c2"), record("pmo/coverage", "c1", run_id="run-1", batch_id="old")]
+        self.rows["pmo/coverage"] = coverage
+        self.last_complete_read: datetime | None = NOW
+
+    def judge(self, runner: Runner, tool: str = "jira") -> dict[str, CheckResult]:
+        """The failed checks by `stream measure`."""
+        files = {}
+        for name in [*NEEDED, *(name for name in self.rows if name not in NEEDED), "pmo/coverage"]:
+            stream = STREAMS[name]
+            if stream.tool not in (tool, "pmo"):
+                continue
+            path = self.folder / f"{name.replace('/', '__')}.parquet"
+            pq.write_table(pa.Table.from_pylist(self.rows.get(name, []), stream.schema), path)
+            files[name] = (str(path),)
+        request = RawRequest(
+            tool=tool,
+            run_id="run-2",
+            connections=(RawConnection(CLOUD, self.last_complete_read, "run-1"),),
+            now=NOW,
+            files=files,
+            visible_batches=("old", "new"),
+            new_batches=("new",),
+        )
+        results = judge_raw(runner, request)
+        assert len(results) == sum(len(RAW_SUITES[name].measures) for name in files)
+        return {f"{each.asset} {each.name}": each for each in results if not each.passed}
+
+
+@pytest.fixture
+def landed(tmp_path: Path) -> Landed:
+    return Landed(tmp_path)
+
+
+def test_every_stream_has_a_suite_of_its_own_columns():
+    assert set(RAW_SUITES) == set(STREAMS)
+
+
+def test_good_data_passes(runner: Runner, landed: Landed):
+    assert landed.judge(runner) == {}
+
+
+def test_an_empty_connection_fails(runner: Runner, landed: Landed):
+    landed.rows = {}
+    failed = landed.judge(runner)
+    assert {f"{name} row_count" for name in (*NEEDED, "pmo/coverage")} <= set(failed)
+    assert all(failed[f"{name} row_count"].is_blocking for name in NEEDED)
+
+
+def test_no_file_at_all_fails(runner: Runner):
+    request = RawRequest("jira", "run-2", (RawConnection(CLOUD),), NOW, dict.fromkeys(STREAMS, ()))
+    failed = {f"{each.asset} {each.name}" for each in judge_raw(runner, request) if not each.passed}
+    assert "jira/issues row_count" in failed
+    assert "pmo/connections hours_since_last_complete_read" in failed
+    assert "pmo/coverage rows_of_this_run" in failed
+
+
+@pytest.mark.parametrize("age", [timedelta(days=3), None])
+def test_stale_data_fails(runner: Runner, landed: Landed, age: timedelta | None):
+    landed.last_complete_read = NOW - age if age else None
+    assert set(landed.judge(runner)) == {"pmo/connections hours_since_last_complete_read"}
+
+
+def test_a_source_whose_clock_is_ahead_is_fresh(runner: Runner, landed: Landed):
+    landed.last_complete_read = NOW + timedelta(days=7)
+    landed.rows["jira/issues"][0]["updated_at"] = NOW + timedelta(days=6)
+    assert landed.judge(runner) == {}
+
+
+def test_a_gap_without_a_reason_blocks_and_names_the_project(runner: Runner, landed: Landed):
+    landed.rows["pmo/coverage"][0].update(expected=250, got=100)
+    failed = landed.judge(runner)
+    assert set(failed) == {"pmo/coverage unexplained_gaps"}
+    assert "jira/issues of A: 100 of 250" in failed["pmo/coverage unexplained_gaps"].detail
+    assert failed["pmo/coverage unexplained_gaps"].is_blocking
+
+
+def test_a_gap_with_a_reason_warns(runner: Runner, landed: Landed):
+    landed.rows["pmo/coverage"][0].update(expected=250, got=100, reason="HTTP 403: Browse Projects is missing")
+    (failed,) = landed.judge(runner).values()
+    assert not failed.is_blocking
+    assert "Browse Projects" in failed.detail
+
+
+def test_a_project_that_is_no_longer_covered_blocks(runner: Runner, landed: Landed):
+    landed.rows["pmo/coverage"][1].update(project="B")
+    assert set(landed.judge(runner)) == {"pmo/coverage projects_no_longer_covered"}
+
+
+def test_rows_of_batches_that_do_not_count_are_not_seen(runner: Runner, landed: Landed):
+    landed.rows["jira/issues"] = [record("jira/issues", "1", batch_id="held")]
+    assert "jira/issues row_count" in landed.judge(runner)
+
+
+def test_deleted_rows_are_no_live_rows(runner: Runner, landed: Landed):
+    landed.rows["jira/issues"] = [record("jira/issues", "1", is_deleted=True, payload=None)]
+    assert set(landed.judge(runner)) == {"jira/issues row_count"}
+
+
+BAD = [
+    ("jira/issues", {"status_id": None}, "missing_status_id", True),
+    ("jira/issues", {"payload": None}, "missing_payloads", True),
+    ("jira/issues", {"payload_hash": None}, "missing_keys", True),
+    ("jira/issues", {"landed_change_count": 1}, "incomplete_histories", True),
+    ("jira/issues", {"landed_change_count": None}, "incomplete_histories", True),
+    ("jira/issues", {"status_category": "odd"}, "unknown_status_category", True),
+    ("jira/issues", {"resolved_at": NOW - timedelta(days=99)}, "resolved_before_created", False),
+    ("jira/issues", {"points": -1.0}, "negative_points", False),
+    ("jira/issues", {"updated_at": None}, "without_update", False),
+    ("jira/issues", {"updated_at": NOW + timedelta(days=30)}, "from_the_future", False),
+    ("jira/issue_changes", {"item_number": -1}, "negative_item_numbers", True),
+    ("jira/issue_changes", {"changed_at": None}, "missing_changed_at", True),
+    ("jira/sprints", {"state": "paused"}, "unknown_state", True),
+    ("jira/sprints", {"start_at": NOW, "end_at": NOW - timedelta(days=1)}, "ends_before_start", False),
+    ("jira/sprints", {"state": "closed"}, "closed_without_dates", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stream", "values", "measure", "is_blocking"), BAD)
+def test_a_bad_row_is_caught(
+    runner: Runner, landed: Landed, stream: str, values: dict[str, Any], measure: str, is_blocking: bool
+):
+    landed.rows.setdefault(stream, []).append(record(stream, "bad", **values))
+    failed = landed.judge(runner)
+    assert set(failed) == {f"{stream} {measure}"}
+    assert failed[f"{stream} {measure}"].is_blocking is is_blocking
+    assert failed[f"{stream} {measure}"].connection_id == CLOUD
+
+
+def test_what_was_accepted_before_is_not_judged_again(runner: Runner, landed: Landed):
+    landed.rows["jira/issues"].append(record("jira/issues", "bad", batch_id="old", status_id=None))
+    assert landed.judge(runner) == {}
+
+
+def test_a_record_twice_in_one_batch_is_caught(runner: Runner, landed: Landed):
+    landed.rows["jira/issues"] *= 2
+    assert set(landed.judge(runner)) == {"jira/issues repeated_records"}
+
+
+def test_surveys(runner: Runner, landed: Landed):
+    landed.rows["surveys/responses"] = [record("surveys/responses", "1")]
+    assert landed.judge(runner, "surveys") == {}
+    landed.rows["surveys/responses"] += [
+        record("surveys/responses", "2", score=11.0),
+        record("surveys/responses", "3", respondent_key="a@b.c"),
+    ]
+    assert set(landed.judge(runner, "surveys")) == {
+        "surveys/responses scores_off_scale",
+        "surveys/responses readable_addresses",
+    }
+
+
+def test_azure_devops_revisions(runner: Runner, landed: Landed):
+    landed.rows["azure_devops/revisions"] = [
+        record("azure_devops/revisions", "1:1"),
+        record("azure_devops/revisions", "2"),
+    ]
+    assert "azure_devops/revisions foreign_record_ids" in landed.judge(runner, "azure_devops")
+
+
+def test_only_the_failing_connection_is_named(runner: Runner, tmp_path: Path):
+    landed = Landed(tmp_path)
+    rows = [row for name in landed.rows for row in landed.rows[name]]
+    for row in rows:
+        row["batch_id"] = "new"
+    files = {}
+    for name, stream in STREAMS.items():
+        if stream.tool in ("jira", "pmo"):
+            path = tmp_path / f"{name.replace('/', '__')}.parquet"
+            pq.write_table(pa.Table.from_pylist(landed.rows.get(name, []), stream.schema), path)
+            files[name] = (str(path),)
+    both = (RawConnection(CLOUD, NOW), RawConnection("empty", NOW))
+    request = RawRequest("jira", "run-2", both, NOW, files, ("new",), ("new",))
+    failed = [each for each in judge_raw(runner, request) if not each.passed]
+    assert {each.connection_id for each in failed} == {"empty"}
