@@ -50,7 +50,7 @@ CURSOR_VERSION = 1
 APPEND_ROWS = 10_000  # per append: each looks up what is landed already
 COMMIT_ROWS = 20_000  # new revisions or links per ledger batch
 CENSUS_ALWAYS_BELOW = 20_000  # items: so many ids come in one or two requests per project
-CENSUS_EVERY = timedelta(hours=20)
+ONCE_A_DAY = timedelta(hours=20)  # for what costs many requests: the census, and teams in depth
 SAME_CLOCK = timedelta(minutes=1)
 REMEMBERED_GAPS = 5_000
 
@@ -65,6 +65,7 @@ class AzureDevOpsCursor(msgspec.Struct):
     selection: str = ""
     revisions_token: str | None = None
     links_token: str | None = None
+    metadata_at: datetime | None = None  # the last deep reading of the teams
     census_at: datetime | None = None
     gaps: dict[int, int] = {}
 
@@ -133,7 +134,9 @@ class _Extraction:
         self._describe(site.deployment if site else None)
         today = self.run.started_at.date()
         metadata = Metadata(self.client, discovery, self.writer, self.people, today)
-        metadata.land(self.projects, visible, lost.hidden)
+        metadata.land(self.projects, visible, lost.hidden, is_deep=self._is_due(self.cursor.metadata_at))
+        if metadata.is_deep:
+            self.cursor.metadata_at = self.run.started_at
         before = landed_items(self.landing, self.connection.id)
         census = self._census(len(before))
         self._land_revisions(reader, before)
@@ -186,14 +189,17 @@ class _Extraction:
 
     def _census(self, landed: int) -> dict[str, Ids] | None:
         """Live ids by project name; None if it is not due. Read before the feeds, so nothing in it is too new."""
-        last = self.cursor.census_at
-        is_due = last is None or self.run.started_at - last >= CENSUS_EVERY
-        if not (is_due or self.run.is_census or self.run.is_full or landed < CENSUS_ALWAYS_BELOW):
+        if not self._is_due(self.cursor.census_at) and landed >= CENSUS_ALWAYS_BELOW:
             return None
         counts = in_parallel(lambda project: live_ids(self.client, project["id"]), self.projects.values(), THREADS)
         census = {project["name"]: ids for project, ids in counts}
         self.cursor.census_at = self.run.started_at
         return census
+
+    def _is_due(self, last: datetime | None) -> bool:
+        """Whether to do again what large organisations are asked for once a day only."""
+        is_asked_for = self.run.is_census or self.run.is_full
+        return is_asked_for or last is None or self.run.started_at - last >= ONCE_A_DAY
 
     def _land_revisions(self, reader: RevisionReader, before: LandedItems) -> None:
         selected = {project["name"] for project in self.projects.values()} if self.connection.projects else None

@@ -12,6 +12,7 @@ from typing import Any
 import certifi
 import pytest
 
+from extractors.azure_devops import metadata as metadata_module
 from extractors.azure_devops import source as source_module
 from extractors.azure_devops.source import AzureDevOpsSource
 from extractors.connection import AzureDevOpsConnection, ExtractReport, Secret
@@ -296,6 +297,30 @@ def test_one_team_without_permission_fails_alone(site: Site, organisation: Organ
     assert "team 'Heron' of project 'Shop'" in str(failure)
     assert heron in {row["team_id"] for row in site.rows("teams").values()}
     assert len(site.rows("team_iterations")) == 9
+    assert len(site.rows("boards")) == 6
+
+
+def test_many_teams_are_read_in_depth_once_a_day(
+    site: Site, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata_module, "ALWAYS_DEEP_BELOW", 0)
+    site.run()
+    assert site.asked("/work/boards/") == 3
+    organisation.requests.clear()
+    organisation.sprints = 4
+    shop = next(iter(organisation.projects))
+    organisation.teams[shop].append({"id": "bbbbbbbb-9999-0000-0000-000000000000", "name": "Osprey"})
+    site.run()
+    assert site.asked("/work/boards/") == 1
+    assert {row["name"] for row in site.rows("teams").values()} == {"Falcon", "Heron", "Teller", "Osprey"}
+    assert len(site.rows("boards")) == 8
+    assert len(site.rows("team_iterations")) == 16  # the new sprint of every team
+    assert len(site.rows("capacities")) == 3 * 2 + 3
+    organisation.requests.clear()
+    site.runs += 20
+    site.run()
+    assert site.asked("/work/boards/") == 4
+    assert len(site.rows("capacities")) == 4 * 3
 
 
 def test_no_project_at_all_is_a_lost_permission_and_deletes_nothing(site: Site, organisation: Organisation) -> None:
