@@ -23,6 +23,7 @@ from bi.publication import PostgresTarget, PublishError
 
 CONNECT_SECONDS = 10
 LOCK_WAIT = "10s"
+DROP_WAIT = "1s"  # the old tables harm nobody; who waits longer only holds up new readers
 ADVISORY_LOCK = 0x706D6F  # "pmo": one load into a database at a time
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -109,6 +110,7 @@ def _drop_old(connection: Connection, schema: str) -> None:
     old = connection.execute(
         "select nspname from pg_namespace where starts_with(nspname, %s)", [f"{schema}__old_"]
     ).fetchall()
+    connection.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(DROP_WAIT)))
     for (name,) in old:
         try:
             connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(str(name))))

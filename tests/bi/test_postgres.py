@@ -141,7 +141,7 @@ def test_sessions_and_views_live_through_a_load(loaded: PostgresTarget, publishe
             cursor.itersize = 10
             cursor.execute("select * from marts.kpi_cfd")
             cursor.fetchmany(10)
-            _load(replace(loaded), published)  # waits ten seconds at most for the old tables, then leaves them
+            _load(replace(loaded), published)  # waits a second for the old tables, then leaves them
             assert len(cursor.fetchall()) > 1000
         assert len(_schemas(owner)) == 2  # the old ones were in use
         _load(loaded, published)
