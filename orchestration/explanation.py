@@ -10,12 +10,13 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 
+from extractors.landing import Landing
 from orchestration.errors import PmoError
+from orchestration.paths import Home
 
 OCCUPANCY = {"wip", "wip_age_p85"}
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -40,10 +41,11 @@ Row = dict[str, Any]
 class Explanation:
     """Answers about one publication. Close it, or use it in a `with`."""
 
-    def __init__(self, published: Path) -> None:
-        file = published / "marts.duckdb"
+    def __init__(self, home: Home) -> None:
+        file = home.published / "marts.duckdb"
         if not file.exists():
-            raise PmoError(f"Nothing is published in {published} yet. `pmo run` does it.")
+            raise PmoError(f"Nothing is published in {home.published} yet. `pmo run` does it.")
+        self._landing = Landing(home.root)
         self._session = duckdb.connect(str(file), read_only=True)
         self._session.execute("set TimeZone = 'UTC'; set search_path = 'marts'")
 
@@ -158,12 +160,14 @@ class Explanation:
                 cast(null as varchar) as response_key, item.item_ref, item.title, item.source_url
             from fct_state_interval as stay
             inner join dim_work_item as item on stay.item_key = item.item_key
+            inner join fct_item_flow as flow
+                on stay.item_key = flow.item_key and flow.policy_id = ? and flow.is_in_flow
             where stay.stage in ('in_progress', 'waiting') and stay.entered_at < cast(? as timestamp)
                 and coalesce(stay.left_at, timestamp '9999-12-31') >= least(cast(? as timestamp),
                     (select max(watermark_at) from dim_connection)) and {scope}
             order by event_date, item.item_ref
             """,  # noqa: S608 - texts of this file, values are bound
-            [_period_end(value), _period_end(value), *parameters],
+            [value["policy_id"], _period_end(value), _period_end(value), *parameters],
         )
 
     def events(self, item_key: str) -> list[Row]:
@@ -177,16 +181,28 @@ class Explanation:
         )
 
     def raw_records(self, connection_id: str, raw_record_keys: list[str]) -> list[Row]:
-        """Where the records lie: the run that landed them, the file, and the hash of what was sent."""
-        return self.rows(
-            """
-            select raw_record_key, run_id, landed_file, payload_hash, extracted_at from raw_record
-            where connection_id = ? and raw_record_key in (select unnest(?)) and not is_deleted
-            qualify row_number() over (partition by raw_record_key order by extracted_at desc) = 1
-            order by raw_record_key
-            """,
-            [connection_id, raw_record_keys],
-        )
+        """Where the records lie, as last landed: the run, the file, and the hash of what was sent."""
+        by_stream: dict[str, list[str]] = {}
+        for key in raw_record_keys:
+            stream, _, record_id = key.partition("|")
+            by_stream.setdefault(stream, []).append(record_id)
+        visible = [batch.batch_id for batch in self._landing.batches(connection_id) if batch.verdict == "accepted"]
+        found: list[Row] = []
+        for stream, record_ids in by_stream.items():
+            if files := self._landing.table(stream).file_uris():
+                found += self.rows(
+                    """
+                    select ? || '|' || record_id as raw_record_key, run_id, filename as landed_file, payload_hash,
+                        cast(extracted_at as timestamp) as extracted_at
+                    from read_parquet(?, filename = true, union_by_name = true)
+                    where connection_id = ? and record_id in (select unnest(?)) and not is_deleted
+                        and batch_id in (select unnest(?))
+                    qualify row_number() over (partition by record_id order by extracted_at desc) = 1
+                    """,
+                    [stream, files, connection_id, record_ids, visible],
+                )
+        order = {key: position for position, key in enumerate(raw_record_keys)}
+        return sorted(found, key=lambda row: order[row["raw_record_key"]])
 
 
 def parse_period(text: str) -> tuple[str, date]:

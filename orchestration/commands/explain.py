@@ -19,7 +19,7 @@ ITEMS_WITH_EVENTS = 3
 def explain_value(question: Question) -> int:
     """Print the chain of one value; the exit status."""
     console = Console()
-    with Explanation(Home.of().published) as explanation:
+    with Explanation(Home.of()) as explanation:
         kpi = explanation.kpi(question.kpi)
         value = explanation.value(question)
         _headline(console, kpi, value)
@@ -40,7 +40,7 @@ def _headline(console: Console, kpi: Row, value: Row) -> None:
         console.print(f"  {name:<13} {_number(value[name])}", highlight=False)
     for name in ("policy_id", "definition_version", "data_as_of_at", "run_id"):
         console.print(f"  {name:<13} {value[name]}", highlight=False)
-    console.print(f"  definition    {escape(str(kpi['definition']))}", highlight=False)
+    console.print(f"  definition    {escape(str(kpi['description']))}", highlight=False)
     console.print(f"  formula       {escape(str(kpi['formula']))}", highlight=False)
 
 
