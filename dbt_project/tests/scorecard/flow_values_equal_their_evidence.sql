@@ -1,7 +1,5 @@
--- Computing each flow KPI's own aggregate over its evidence gives the scorecard's
--- value back, for every scope, period
--- and policy, in both directions: no value without its evidence, no evidence without
--- its value.
+-- Computing each flow KPI's own aggregate over its evidence gives the scorecard's value back, for every scope, period
+-- and policy, in both directions: no value without its evidence, no evidence without its value.
 {%- set periods = ["month", "quarter"] %}
 {%- set aggregates = {
     "cycle_time_p50": "quantile_cont(cycle_time_p50_sample, 0.5)",
@@ -28,20 +26,11 @@
     ("data_trust", "delivered"),
 ] %}
 with
-    evidence as (
-        select *
-        from {{ ref("kpi_evidence") }}
-        where kpi_id in ('{{ aggregates.keys() | join("', '") }}')
-    ),
-    scorecard as (
-        select *
-        from {{ ref("kpi_scorecard") }}
-        where kpi_id in ('{{ aggregates.keys() | join("', '") }}')
-    ),
+    evidence as (select * from {{ ref("kpi_evidence") }} where kpi_id in ('{{ aggregates.keys() | join("', '") }}')),
+    scorecard as (select * from {{ ref("kpi_scorecard") }} where kpi_id in ('{{ aggregates.keys() | join("', '") }}')),
     flow_events as (select * from {{ ref("int_flow_event") }}),
 
-    -- One row per event with all that it contributes; a row told twice would count
-    -- twice.
+    -- One row per event with all that it contributes; a row told twice would count twice.
     events as (
         select
             policy_id,
@@ -86,11 +75,9 @@ with
                     '{{ scope.type }}' as scope_type,
                     {{ scope.key }} as scope_key,
                     '{{ period_type }}' as period_type,
-                    {{ period_start(period_type, scope.zone ~ "_date") }}
-                    as period_start_date,
+                    {{ period_start(period_type, scope.zone ~ "_date") }} as period_start_date,
                     {% for kpi_id, aggregate in aggregates.items() -%}
-                        {{ aggregate }} as {{ kpi_id }}
-                        {%- if not loop.last %},{% endif %}
+                        {{ aggregate }} as {{ kpi_id }} {%- if not loop.last %},{% endif %}
                     {% endfor %}
                 from placed
                 where {{ scope.key }} is not null
@@ -118,8 +105,7 @@ with
             {% endif %}
         {% endfor %}
     ),
-    -- Of several versions of a policy one holds for a period; the evidence under the
-    -- others has no value.
+    -- Of several versions of a policy one holds for a period; the evidence under the others has no value.
     held as (
         select recomputed.*
         from recomputed
@@ -140,26 +126,10 @@ select
     scorecard.value,
     held.value as recomputed_value
 from scorecard
-full join
-    held using (
-        kpi_id,
-        policy_id,
-        policy_version,
-        scope_type,
-        scope_key,
-        period_type,
-        period_start_date
-    )
+full join held using (kpi_id, policy_id, policy_version, scope_type, scope_key, period_type, period_start_date)
 where
     -- evidence without a value
     (scorecard.unit is null and held.policy_version is not null)
     -- a value without evidence: nothing was delivered
-    or (
-        held.kpi_id is null
-        and scorecard.value is distinct from case when kpi_id = 'throughput' then 0 end
-    )
-    or (
-        scorecard.unit is not null
-        and held.kpi_id is not null
-        and {{ differs("scorecard.value", "held.value") }}
-    )
+    or (held.kpi_id is null and scorecard.value is distinct from case when kpi_id = 'throughput' then 0 end)
+    or (scorecard.unit is not null and held.kpi_id is not null and {{ differs("scorecard.value", "held.value") }})

@@ -1,5 +1,4 @@
--- Computing nps and csat over the responses of the evidence gives the scorecard's
--- value back, for every scope and
+-- Computing nps and csat over the responses of the evidence gives the scorecard's value back, for every scope and
 -- period, in both directions; values that are suppressed are NULL.
 with
     evidence as (select * from {{ ref("kpi_evidence") }} where response_key is not null),

@@ -1,7 +1,5 @@
--- Computing each sprint KPI's own aggregate over its evidence gives the scorecard's
--- value back, for every sprint and
--- policy, in both directions. Sums of estimates: 0 over no items, NULL over items of
--- which none is estimated.
+-- Computing each sprint KPI's own aggregate over its evidence gives the scorecard's value back, for every sprint and
+-- policy, in both directions. Sums of estimates: 0 over no items, NULL over items of which none is estimated.
 {%- set aggregates = {
     "velocity": sum_points("contribution", "role = 'completed'"),
     "sprint_remaining": sum_points("contribution", "role = 'remaining'"),
@@ -21,9 +19,7 @@
 } %}
 with
     evidence as (select * from {{ ref("kpi_evidence") }} where sprint_key is not null),
-    scorecard as (
-        select * from {{ ref("kpi_scorecard") }} where period_type = 'sprint'
-    ),
+    scorecard as (select * from {{ ref("kpi_scorecard") }} where period_type = 'sprint'),
 
     recomputed as (
         {% for kpi_id, aggregate in aggregates.items() -%}
@@ -37,18 +33,13 @@ with
         {% endfor %}
     )
 
-select
-    kpi_id, sprint_key, policy_id, scorecard.value, recomputed.value as recomputed_value
+select kpi_id, sprint_key, policy_id, scorecard.value, recomputed.value as recomputed_value
 from scorecard
 full join recomputed using (kpi_id, sprint_key, policy_id)
 where
     scorecard.unit is null
     or (
         recomputed.kpi_id is null
-        and scorecard.value
-        is distinct from case when kpi_id in ('velocity', 'sprint_remaining') then 0 end
+        and scorecard.value is distinct from case when kpi_id in ('velocity', 'sprint_remaining') then 0 end
     )
-    or (
-        recomputed.kpi_id is not null
-        and {{ differs("scorecard.value", "recomputed.value") }}
-    )
+    or (recomputed.kpi_id is not null and {{ differs("scorecard.value", "recomputed.value") }})

@@ -1,39 +1,23 @@
--- Work in progress and its age, recomputed from the stays of items in a status
--- (fct_state_interval) that reach over
+-- Work in progress and its age, recomputed from the stays of items in a status (fct_state_interval) that reach over
 -- the end of the period, give the scorecard's values back, in both directions.
 with
     intervals as (select * from {{ ref("fct_state_interval") }}),
     types as (select * from {{ ref("int_policy_type") }} where is_counted),
     policies as (select * from {{ ref("dim_policy") }}),
-    periods as (
-        select * from {{ ref("int_period") }} where period_type in ('month', 'quarter')
-    ),
+    periods as (select * from {{ ref("int_period") }} where period_type in ('month', 'quarter')),
     moves as (select * from {{ ref("int_stage_move") }}),
-    scorecard as (
-        select * from {{ ref("kpi_scorecard") }} where kpi_id in ('wip', 'wip_age_p85')
-    ),
+    scorecard as (select * from {{ ref("kpi_scorecard") }} where kpi_id in ('wip', 'wip_age_p85')),
 
     entries as (
         select
             *,
-            min(case when stage = 'in_progress' then entered_at end) over item_life
-            as first_start_at,
-            max(
-                case when stage = 'in_progress' and is_stage_entry then entered_at end
-            ) over item_life as last_start_at,
+            min(case when stage = 'in_progress' then entered_at end) over item_life as first_start_at,
+            max(case when stage = 'in_progress' and is_stage_entry then entered_at end) over item_life as last_start_at,
             coalesce(
-                max(
-                    case when stage in ('backlog', 'todo') then sequence end
-                ) over item_life,
-                0
+                max(case when stage in ('backlog', 'todo') then sequence end) over item_life, 0
             ) as last_todo_sequence
         from intervals
-        window
-            item_life as (
-                partition by item_key
-                order by sequence
-                rows between unbounded preceding and current row
-            )
+        window item_life as (partition by item_key order by sequence rows between unbounded preceding and current row)
     ),
     stays as (
         select
@@ -46,8 +30,7 @@ with
         from entries
         qualify stage in ('in_progress', 'waiting')
     ),
-    -- Where the item was during the stay: moves between teams, projects or types cut
-    -- it.
+    -- Where the item was during the stay: moves between teams, projects or types cut it.
     placed as (
         select
             stays.item_key,
@@ -56,8 +39,7 @@ with
             stays.start_after_todo_at,
             greatest(stays.entered_at, moves.moved_at) as from_at,
             least(
-                coalesce(stays.left_at, timestamp 'infinity'),
-                coalesce(moves.left_at, timestamp 'infinity')
+                coalesce(stays.left_at, timestamp 'infinity'), coalesce(moves.left_at, timestamp 'infinity')
             ) as until_at,
             moves.connection_id,
             moves.to_team_key as team_key,
@@ -89,17 +71,10 @@ with
                 else placed.start_after_todo_at
             end as started_at
         from placed
-        inner join
-            types
-            on placed.type_group = types.type_group
-            and placed.is_subtask = types.is_subtask
-        inner join
-            policies
-            on types.policy_id = policies.policy_id
-            and types.policy_version = policies.policy_version
+        inner join types on placed.type_group = types.type_group and placed.is_subtask = types.is_subtask
+        inner join policies on types.policy_id = policies.policy_id and types.policy_version = policies.policy_version
     ),
-    -- An end is 00:00 of the next day and excludes it; the watermark, where the data
-    -- end, is included.
+    -- An end is 00:00 of the next day and excludes it; the watermark, where the data end, is included.
     ends as (
         select *, end_at = watermark_at as is_watermark
         from
@@ -122,23 +97,14 @@ with
                 ends.period_type,
                 ends.period_start_date,
                 count(*) as wip,
-                quantile_cont(
-                    {{ hours_between("ruled.started_at", "ends.end_at") }}, 0.85
-                ) as wip_age_p85
+                quantile_cont({{ hours_between("ruled.started_at", "ends.end_at") }}, 0.85) as wip_age_p85
             from ruled
             inner join
                 ends
                 on ends.scope_type = '{{ scope.type }}'
-                and ends.scope_key
-                = {{ scope.key if scope.type == "all" else "ruled." ~ scope.key }}
-                and (
-                    ruled.from_at < ends.end_at
-                    or (ends.is_watermark and ruled.from_at = ends.end_at)
-                )
-                and (
-                    ruled.until_at > ends.end_at
-                    or (not ends.is_watermark and ruled.until_at = ends.end_at)
-                )
+                and ends.scope_key = {{ scope.key if scope.type == "all" else "ruled." ~ scope.key }}
+                and (ruled.from_at < ends.end_at or (ends.is_watermark and ruled.from_at = ends.end_at))
+                and (ruled.until_at > ends.end_at or (not ends.is_watermark and ruled.until_at = ends.end_at))
             group by all
             {% if not loop.last %}
                 union all
@@ -158,8 +124,7 @@ with
         select 'wip' as kpi_id, * exclude (wip, wip_age_p85), wip as value
         from held
         union all
-        select
-            'wip_age_p85' as kpi_id, * exclude (wip, wip_age_p85), wip_age_p85 as value
+        select 'wip_age_p85' as kpi_id, * exclude (wip, wip_age_p85), wip_age_p85 as value
         from held
     )
 
@@ -173,23 +138,8 @@ select
     scorecard.value,
     values_of.value as recomputed_value
 from scorecard
-full join
-    values_of using (
-        kpi_id,
-        policy_id,
-        policy_version,
-        scope_type,
-        scope_key,
-        period_type,
-        period_start_date
-    )
+full join values_of using (kpi_id, policy_id, policy_version, scope_type, scope_key, period_type, period_start_date)
 where
     scorecard.unit is null
-    or (
-        values_of.kpi_id is null
-        and scorecard.value is distinct from case when kpi_id = 'wip' then 0 end
-    )
-    or (
-        values_of.kpi_id is not null
-        and {{ differs("scorecard.value", "values_of.value") }}
-    )
+    or (values_of.kpi_id is null and scorecard.value is distinct from case when kpi_id = 'wip' then 0 end)
+    or (values_of.kpi_id is not null and {{ differs("scorecard.value", "values_of.value") }})

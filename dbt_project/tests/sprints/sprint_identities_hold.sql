@@ -1,7 +1,5 @@
--- Identities of the contract: committed + added - removed - cancelled = completed +
--- not_completed, in items; with
--- the estimate changes on the left, in points (NULL as 0). Lists every sprint and
--- policy for which one fails.
+-- Identities of the contract: committed + added - removed - cancelled = completed + not_completed, in items; with the
+-- estimate changes on the left, in points (NULL as 0). Lists every sprint and policy for which one fails.
 select
     sprint_key,
     policy_id,
@@ -14,9 +12,4 @@ select
     + estimate_change_points as points_in,
     coalesce(completed_points, 0) + coalesce(not_completed_points, 0) as points_out
 from {{ ref("kpi_velocity") }}
-where
-    is_measurable
-    and (
-        items_in is distinct from items_out
-        or (abs(points_in - points_out) < 1e-6) is not true
-    )
+where is_measurable and (items_in is distinct from items_out or (abs(points_in - points_out) < 1e-6) is not true)

@@ -1,5 +1,4 @@
--- One row per KPI, generated from the metrics of models/semantic/_metrics.yml that
--- carry `meta.bi`.
+-- One row per KPI, generated from the metrics of models/semantic/_metrics.yml that carry `meta.bi`.
 {%- set kpis = [] %}
 {%- if execute %}
     {%- for metric in graph.metrics.values() if metric.config.meta.get("bi") %}

@@ -1,11 +1,6 @@
--- One row per answer to a survey question that has a score; a blank score is not a
--- response.
+-- One row per answer to a survey question that has a score; a blank score is not a response.
 with
-    responses as (
-        select *
-        from {{ ref("stg_surveys__responses") }}
-        where not is_deleted and score is not null
-    ),
+    responses as (select * from {{ ref("stg_surveys__responses") }} where not is_deleted and score is not null),
     connections as (select * from {{ ref("int_connection") }}),
     teams as (select * from {{ ref("dim_team") }}),
     projects as (select * from {{ ref("dim_project") }}),
@@ -36,9 +31,7 @@ with
             {{ key("connection_id", "record_id") }} as response_key,
             lower(trim(scope_name)) as lower_scope_name,
             coalesce(score between scale_min and scale_max, false) as is_on_scale,
-            coalesce(
-                metric = 'nps' and scale_min = 0 and scale_max = 10, false
-            ) as is_nps_scale
+            coalesce(metric = 'nps' and scale_min = 0 and scale_max = 10, false) as is_nps_scale
         from responses
     )
 
@@ -72,19 +65,12 @@ select
     judged.scale_max,
     judged.is_on_scale,
     case
-        when judged.metric = 'csat' and judged.is_on_scale
-        then judged.score >= judged.scale_max - 1
+        when judged.metric = 'csat' and judged.is_on_scale then judged.score >= judged.scale_max - 1
     end as is_top_two_box,
     coalesce(judged.has_comment, false) as has_comment,
     judged.submitted_at,
     {{ local_date("judged.submitted_at", "connections.time_zone") }} as submitted_date
 from judged
 inner join connections on judged.connection_id = connections.connection_id
-left join
-    team_names
-    on judged.scope_type = 'team'
-    and judged.lower_scope_name = team_names.name
-left join
-    project_names
-    on judged.scope_type = 'project'
-    and judged.lower_scope_name = project_names.name
+left join team_names on judged.scope_type = 'team' and judged.lower_scope_name = team_names.name
+left join project_names on judged.scope_type = 'project' and judged.lower_scope_name = project_names.name

@@ -1,15 +1,9 @@
--- One row per sprint: a Jira sprint, or an Azure DevOps iteration as one team has it.
--- Jira sprints start and close at instants. Azure DevOps iterations have days only:
--- from 00:00 of the start
--- day to 00:00 of the day after the finish day, in the team's time zone; their state
--- follows from the watermark.
+-- One row per sprint: a Jira sprint, or an Azure DevOps iteration as one team has it. Jira sprints start and close at
+-- instants. Azure DevOps iterations have days only: from 00:00 of the start day to 00:00 of the day after the finish
+-- day, in the team's time zone; their state follows from the watermark.
 with
     jira_sprints as (select * from {{ ref("stg_jira__sprints") }} where not is_deleted),
-    team_iterations as (
-        select *
-        from {{ ref("stg_azure_devops__team_iterations") }}
-        where not is_deleted
-    ),
+    team_iterations as (select * from {{ ref("stg_azure_devops__team_iterations") }} where not is_deleted),
     board_teams as (select * from {{ ref("int_board_team") }}),
     teams as (select * from {{ ref("dim_team") }}),
     connections as (select * from {{ ref("int_connection") }}),
@@ -40,14 +34,8 @@ with
     iteration_instants as (
         select
             team_iterations.*,
-            team_iterations.connection_id
-            || ':team:'
-            || team_iterations.team_id as team_key,
-            {{
-                utc_time(
-                    "cast(team_iterations.start_date as timestamp)", "teams.time_zone"
-                )
-            }} as start_at,
+            team_iterations.connection_id || ':team:' || team_iterations.team_id as team_key,
+            {{ utc_time("cast(team_iterations.start_date as timestamp)", "teams.time_zone") }} as start_at,
             {{
                 utc_time(
                     "cast(team_iterations.finish_date + 1 as timestamp)",
@@ -56,12 +44,8 @@ with
             }} as close_at,
             connections.watermark_at
         from team_iterations
-        inner join
-            connections on team_iterations.connection_id = connections.connection_id
-        left join
-            teams
-            on team_iterations.connection_id || ':team:' || team_iterations.team_id
-            = teams.team_key
+        inner join connections on team_iterations.connection_id = connections.connection_id
+        left join teams on team_iterations.connection_id || ':team:' || team_iterations.team_id = teams.team_key
     ),
     azure_devops as (
         select
@@ -99,12 +83,7 @@ with
             *,
             case when state <> 'future' then start_at end as started_at,
             case when state = 'closed' then close_at end as closed_at,
-            case
-                when state = 'closed'
-                then close_at
-                when state = 'active'
-                then watermark_at
-            end as measured_until_at
+            case when state = 'closed' then close_at when state = 'active' then watermark_at end as measured_until_at
         from sprints
     ),
     final as (

@@ -1,7 +1,5 @@
--- One row per sprint, policy, item and change: what it did to the remaining and to
--- the completed work of the sprint.
--- A re-estimate in the same history as another change comes first, so such a history
--- gives two rows.
+-- One row per sprint, policy, item and change: what it did to the remaining and to the completed work of the sprint.
+-- A re-estimate in the same history as another change comes first, so such a history gives two rows.
 with
     item_states as (select * from {{ ref("int_sprint_item_state") }}),
     bounds as (select * from {{ ref("int_sprint_bounds") }}),
@@ -15,13 +13,9 @@ with
             cast(null as timestamp) as event_at,
             'start' as event_type,
             cast(is_open_work or is_done_in_grace as integer) as delta_items,
+            case when is_open_work or is_done_in_grace then coalesce(points, 0) else 0 end as delta_points,
             case
-                when is_open_work or is_done_in_grace then coalesce(points, 0) else 0
-            end as delta_points,
-            case
-                when work_state = 'open' or are_hours_done_in_grace
-                then coalesce(remaining_hours, 0)
-                else 0
+                when work_state = 'open' or are_hours_done_in_grace then coalesce(remaining_hours, 0) else 0
             end as delta_hours,
             0 as completed_delta_items,
             0.0 as completed_delta_points,
@@ -43,8 +37,7 @@ with
             - cast(is_done_in_grace as integer) * coalesce(points, 0) as delta_points,
             - coalesce(remaining_hours, 0) as delta_hours,
             cast(is_done_in_grace as integer) as completed_delta_items,
-            cast(is_done_in_grace as integer)
-            * coalesce(points, 0) as completed_delta_points,
+            cast(is_done_in_grace as integer) * coalesce(points, 0) as completed_delta_points,
             is_counted,
             person_key,
             raw_record_key
@@ -60,22 +53,15 @@ with
             event_at,
             'estimate_changed' as event_type,
             0 as delta_items,
-            case
-                when was_open_work
-                then coalesce(points, 0) - coalesce(previous_points, 0)
-                else 0
-            end as delta_points,
+            case when was_open_work then coalesce(points, 0) - coalesce(previous_points, 0) else 0 end as delta_points,
             case
                 when was_in_sprint and previous_work_state = 'open'
-                then
-                    coalesce(remaining_hours, 0) - coalesce(previous_remaining_hours, 0)
+                then coalesce(remaining_hours, 0) - coalesce(previous_remaining_hours, 0)
                 else 0
             end as delta_hours,
             0 as completed_delta_items,
             case
-                when was_completed_work
-                then coalesce(points, 0) - coalesce(previous_points, 0)
-                else 0
+                when was_completed_work then coalesce(points, 0) - coalesce(previous_points, 0) else 0
             end as completed_delta_points,
             was_counted as is_counted,
             person_key,
@@ -85,10 +71,7 @@ with
             not is_start
             and was_in_sprint
             and not is_deletion
-            and (
-                points is distinct from previous_points
-                or remaining_hours is distinct from previous_remaining_hours
-            )
+            and (points is distinct from previous_points or remaining_hours is distinct from previous_remaining_hours)
     ),
     -- What the rest of the history did, with the estimate that holds after it.
     moved as (
@@ -107,11 +90,7 @@ with
                 then 'added'
                 when is_counted and not was_counted
                 then 'added'
-                when
-                    is_open_work
-                    and not was_open_work
-                    and not was_completed_work
-                    and previous_work_state = 'done'
+                when is_open_work and not was_open_work and not was_completed_work and previous_work_state = 'done'
                 then 'added'
                 when is_open_work and not was_in_scope
                 then 'added'
@@ -123,19 +102,14 @@ with
                 then 'cancelled'
                 else 'reopened'
             end as event_type,
-            cast(is_open_work as integer)
-            - cast(was_open_work as integer) as delta_items,
-            (cast(is_open_work as integer) - cast(was_open_work as integer))
-            * coalesce(points, 0) as delta_points,
+            cast(is_open_work as integer) - cast(was_open_work as integer) as delta_items,
+            (cast(is_open_work as integer) - cast(was_open_work as integer)) * coalesce(points, 0) as delta_points,
             (
-                cast(is_in_sprint and work_state = 'open' as integer) - cast(
-                    was_in_sprint
-                    and coalesce(previous_work_state = 'open', false) as integer
-                )
+                cast(is_in_sprint and work_state = 'open' as integer)
+                - cast(was_in_sprint and coalesce(previous_work_state = 'open', false) as integer)
             )
             * coalesce(remaining_hours, 0) as delta_hours,
-            cast(is_completed_work as integer)
-            - cast(was_completed_work as integer) as completed_delta_items,
+            cast(is_completed_work as integer) - cast(was_completed_work as integer) as completed_delta_items,
             (cast(is_completed_work as integer) - cast(was_completed_work as integer))
             * coalesce(points, 0) as completed_delta_points,
             is_counted or was_counted as is_counted,
@@ -203,14 +177,10 @@ with
             events.person_key,
             events.raw_record_key
         from events
-        inner join
-            bounds
-            on events.sprint_key = bounds.sprint_key
-            and events.policy_id = bounds.policy_id
+        inner join bounds on events.sprint_key = bounds.sprint_key and events.policy_id = bounds.policy_id
         where
             -- Sub-tasks that the policy leaves out are here for their hours alone.
-            (events.is_counted or events.delta_hours <> 0)
-            and (events.event_type <> 'closed' or bounds.is_closed)
+            (events.is_counted or events.delta_hours <> 0) and (events.event_type <> 'closed' or bounds.is_closed)
     )
 select *
 from final

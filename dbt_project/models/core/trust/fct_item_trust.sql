@@ -1,13 +1,11 @@
--- One row per item: whether its history is complete. Every change must start where
--- the one before it ended, and the
+-- One row per item: whether its history is complete. Every change must start where the one before it ended, and the
 -- last must end at today's value; and no history may be missing.
 with
     items as (select * from {{ ref("int_item") }}),
     changes as (select * from {{ ref("stg_jira__issue_changes") }}),
     revisions as (select * from {{ ref("stg_azure_devops__revisions") }}),
 
-    -- Values that can be compared: of sprints the sorted set, of estimates the
-    -- number, of the rest the id.
+    -- Values that can be compared: of sprints the sorted set, of estimates the number, of the rest the id.
     jira_changes as (
         select
             connection_id,
@@ -43,19 +41,14 @@ with
             lead(attribute) over item_chain is null as is_last
         from jira_changes
         window
-            item_chain as (
-                partition by connection_id, issue_id, attribute
-                order by changed_at, history_id, item_number
-            )
+            item_chain as (partition by connection_id, issue_id, attribute order by changed_at, history_id, item_number)
     ),
     jira_faults as (
         select
             items.item_key,
             chained.attribute,
             count(*) filter (
-                where
-                    chained.change_number > 1
-                    and chained.from_value is distinct from chained.previous_to_value
+                where chained.change_number > 1 and chained.from_value is distinct from chained.previous_to_value
             ) as gaps,
             bool_or(
                 chained.is_last
@@ -71,16 +64,10 @@ with
                 end
             ) as ends_elsewhere
         from chained
-        inner join
-            items
-            on chained.connection_id = items.connection_id
-            and chained.issue_id = items.item_id
+        inner join items on chained.connection_id = items.connection_id and chained.issue_id = items.item_id
         where
             chained.is_last
-            or (
-                chained.change_number > 1
-                and chained.from_value is distinct from chained.previous_to_value
-            )
+            or (chained.change_number > 1 and chained.from_value is distinct from chained.previous_to_value)
         group by items.item_key, chained.attribute
     ),
     revision_faults as (
@@ -94,36 +81,23 @@ with
         from jira_faults
         where gaps > 0
         union all
-        select
-            item_key,
-            attribute || ': the history does not end at the current value' as reason
+        select item_key, attribute || ': the history does not end at the current value' as reason
         from jira_faults
         where ends_elsewhere
         union all
         select
             item_key,
-            'history: '
-            || (change_count - landed_change_count)
-            || ' of '
-            || change_count
-            || ' changes missing'
+            'history: ' || (change_count - landed_change_count) || ' of ' || change_count || ' changes missing'
         from items
         where landed_change_count < change_count
         union all
-        select
-            items.item_key,
-            'history: ' || revision_faults.missing_revisions || ' revision(s) missing'
+        select items.item_key, 'history: ' || revision_faults.missing_revisions || ' revision(s) missing'
         from revision_faults
         inner join
-            items
-            on revision_faults.connection_id = items.connection_id
-            and revision_faults.item_id = items.item_id
+            items on revision_faults.connection_id = items.connection_id and revision_faults.item_id = items.item_id
     ),
     reasons as (
-        select
-            item_key,
-            string_agg(reason, '; ' order by reason) as reasons,
-            count(*) as reason_count
+        select item_key, string_agg(reason, '; ' order by reason) as reasons, count(*) as reason_count
         from faults
         group by item_key
     )

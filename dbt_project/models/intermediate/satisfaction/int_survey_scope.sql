@@ -1,5 +1,4 @@
--- One row per response on its scale and scope that it counts for: what it is about,
--- its survey, its connection, all.
+-- One row per response on its scale and scope that it counts for: what it is about, its survey, its connection, all.
 with
     responses as (select * from {{ ref("fct_survey_response") }} where is_on_scale),
     connections as (select * from {{ ref("int_connection") }}),
@@ -16,9 +15,7 @@ with
             submitted_date,
             scope_type,
             coalesce(
-                case
-                    scope_type when 'team' then team_key when 'project' then project_key
-                end,
+                case scope_type when 'team' then team_key when 'project' then project_key end,
                 connection_id || ':' || scope_type || ':' || scope_name
             ) as scope_key,
             scope_name
@@ -26,9 +23,7 @@ with
         where scope_name is not null and scope_type <> 'all'
     ),
     project_portfolios as (
-        select
-            responses.response_key,
-            unnest(list_distinct([nodes.top_key, nodes.program_key])) as portfolio_key
+        select responses.response_key, unnest(list_distinct([nodes.top_key, nodes.program_key])) as portfolio_key
         from responses
         inner join projects on responses.project_key = projects.project_key
         inner join nodes on projects.portfolio_key = nodes.portfolio_key
@@ -47,19 +42,11 @@ select
     portfolios.portfolio_key,
     portfolios.name
 from responses
-inner join
-    project_portfolios on responses.response_key = project_portfolios.response_key
+inner join project_portfolios on responses.response_key = project_portfolios.response_key
 inner join portfolios on project_portfolios.portfolio_key = portfolios.portfolio_key
 union all
 select
-    response_key,
-    connection_id,
-    survey,
-    metric,
-    submitted_date,
-    'survey',
-    {{ key("connection_id", "survey") }},
-    survey
+    response_key, connection_id, survey, metric, submitted_date, 'survey', {{ key("connection_id", "survey") }}, survey
 from responses
 union all
 select

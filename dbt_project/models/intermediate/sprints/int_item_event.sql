@@ -1,29 +1,19 @@
--- One row per item that was ever in a sprint and change of its sprints, of its work
--- state (open, done, cancelled),
--- of its estimates or of its being a sub-task; the first is its creation, a deletion
--- is a last row out of all sprints.
--- Each row holds the state before and after the change. Burndown, velocity and
--- fct_sprint_item are all computed
--- from here, so that they cannot disagree.
+-- One row per item that was ever in a sprint and change of its sprints, of its work state (open, done, cancelled), of
+-- its estimates or of its being a sub-task; the first is its creation, a deletion is a last row out of all sprints.
+-- Each row holds the state before and after the change. Burndown, velocity and fct_sprint_item are all computed from
+-- here, so that they cannot disagree.
 with
     item_states as (select * from {{ ref("int_item_state") }}),
     items as (select * from {{ ref("int_item") }}),
 
-    sprint_items as (
-        select item_key
-        from item_states
-        group by item_key
-        having bool_or(len(sprint_keys) > 0)
-    ),
+    sprint_items as (select item_key from item_states group by item_key having bool_or(len(sprint_keys) > 0)),
     states as (
         select
             item_key,
             state_number,
             valid_from,
             sprint_keys,
-            case
-                when stage in ('done', 'cancelled') then stage else 'open'
-            end as work_state,
+            case when stage in ('done', 'cancelled') then stage else 'open' end as work_state,
             points,
             remaining_hours,
             is_subtask,
@@ -44,10 +34,7 @@ with
         window item_history as (partition by item_key order by state_number)
     ),
     changes as (
-        select
-            *,
-            work_state = 'done'
-            and previous_work_state is distinct from 'done' as is_done_entry
+        select *, work_state = 'done' and previous_work_state is distinct from 'done' as is_done_entry
         from with_previous
         where
             work_state is distinct from previous_work_state
@@ -79,30 +66,22 @@ with
                     then
                         struct_pack(
                             entered_at := valid_from,
-                            sprint_keys := list_intersect(
-                                sprint_keys,
-                                coalesce(previous_sprint_keys, cast([] as varchar[]))
-                            ),
-                            is_from_open
-                            := coalesce(previous_work_state = 'open', false),
+                            sprint_keys
+                            := list_intersect(sprint_keys, coalesce(previous_sprint_keys, cast([] as varchar[]))),
+                            is_from_open := coalesce(previous_work_state = 'open', false),
                             is_of_subtask := is_subtask or coalesce(was_subtask, false)
                         )
                 end
                 ignore nulls
-            ) over (
-                partition by item_key
-                order by state_number
-                rows between unbounded preceding and current row
-            ) as done_entry,
+            ) over (partition by item_key order by state_number rows between unbounded preceding and current row)
+            as done_entry,
             person_key,
             raw_record_key
         from changes
         window item_history as (partition by item_key order by state_number)
     ),
     ended as (
-        select with_entry.*, items.deleted_at
-        from with_entry
-        inner join items on with_entry.item_key = items.item_key
+        select with_entry.*, items.deleted_at from with_entry inner join items on with_entry.item_key = items.item_key
     ),
     deletions as (
         select

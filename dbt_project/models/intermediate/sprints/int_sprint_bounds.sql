@@ -1,9 +1,6 @@
--- One row per measurable sprint and active policy: between which instants it is
--- judged, and how.
--- A cut is an instant such that "at" means: after every change strictly before the
--- cut. Jira's start and close
--- include the changes of that very instant, so there the cut lies one microsecond
--- later.
+-- One row per measurable sprint and active policy: between which instants it is judged, and how. A cut is an instant
+-- such that "at" means: after every change strictly before the cut. Jira's start and close include the changes of
+-- that very instant, so there the cut lies one microsecond later.
 with
     sprints as (select * from {{ ref("dim_sprint") }} where is_measurable),
     policies as (select * from {{ ref("dim_policy") }}),
@@ -33,21 +30,17 @@ with
             coalesce(closed_at, connections.watermark_at) as actual_close_at,
             case
                 when ends_as_planned
-                then
-                    least(planned_end_at, coalesce(closed_at, connections.watermark_at))
+                then least(planned_end_at, coalesce(closed_at, connections.watermark_at))
                 else coalesce(closed_at, connections.watermark_at)
             end as close_at
         from policy_of_sprint
-        inner join
-            connections on policy_of_sprint.connection_id = connections.connection_id
+        inner join connections on policy_of_sprint.connection_id = connections.connection_id
         left join teams on policy_of_sprint.team_key = teams.team_key
     ),
     cuts as (
         select
             *,
-            case
-                when includes_bounds then {{ just_after("started_at") }} else started_at
-            end as start_cut_at,
+            case when includes_bounds then {{ just_after("started_at") }} else started_at end as start_cut_at,
             -- The watermark is no end of an iteration: what is known at it counts.
             case
                 when includes_bounds or (not is_closed and close_at = watermark_at)
@@ -70,9 +63,7 @@ with
             close_at,
             start_cut_at,
             -- A grace that outlasts the sprint ends with it.
-            least(
-                {{ add_hours("start_cut_at", "commitment_grace_hours") }}, close_cut_at
-            ) as commitment_cut_at,
+            least({{ add_hours("start_cut_at", "commitment_grace_hours") }}, close_cut_at) as commitment_cut_at,
             close_cut_at,
             includes_bounds,
             uses_current_estimate,

@@ -1,32 +1,11 @@
--- One row per sprint, policy, item that was ever in the sprint and change of the item
--- from the sprint's start to
--- its close (the state at the start first), judged by the policy: is the item open
--- work of the sprint, completed
--- work, or neither, before and after the change. fct_sprint_event takes the
--- differences, fct_sprint_item the sums.
+-- One row per sprint, policy, item that was ever in the sprint and change of the item from the sprint's start to its
+-- close (the state at the start first), judged by the policy: is the item open work of the sprint, completed work, or
+-- neither, before and after the change. fct_sprint_event takes the differences, fct_sprint_item the sums.
 with
     item_events as (select * from {{ ref("int_item_event") }}),
-    items as (select * from {{ ref("int_item") }}),
-    bounds as (select * from {{ ref("int_sprint_bounds") }}),
+    candidates as (select * from {{ ref("int_sprint_membership") }}),
 
-    memberships as (
-        select distinct item_key, unnest(sprint_keys) as sprint_key
-        from item_events
-        where len(sprint_keys) > 0
-    ),
-    candidates as (
-        select
-            memberships.item_key,
-            bounds.*,
-            case
-                when bounds.uses_current_estimate then items.points
-            end as current_points
-        from memberships
-        inner join bounds on memberships.sprint_key = bounds.sprint_key
-        inner join items on memberships.item_key = items.item_key
-    ),
-    -- The state at the start is the one that ends after it; whatever ended before is
-    -- of no interest.
+    -- The state at the start is the one that ends after it; whatever ended before is of no interest.
     within_sprint as (
         select
             candidates.sprint_key,
@@ -35,50 +14,34 @@ with
             item_events.event_number,
             item_events.event_at,
             item_events.event_at < candidates.commitment_cut_at as is_start,
-            item_events.ended_at is null
-            or item_events.ended_at >= candidates.close_cut_at as is_last,
+            item_events.ended_at is null or item_events.ended_at >= candidates.close_cut_at as is_last,
             item_events.is_deletion,
             candidates.includes_subtasks or not item_events.is_subtask as counts_type,
             candidates.includes_subtasks or not item_events.was_subtask as counted_type,
-            list_contains(
-                item_events.sprint_keys, candidates.sprint_key
-            ) as is_in_sprint,
+            list_contains(item_events.sprint_keys, candidates.sprint_key) as is_in_sprint,
             event_at >= candidates.commitment_cut_at
-            and list_contains(
-                item_events.previous_sprint_keys, candidates.sprint_key
-            ) as was_in_sprint,
+            and list_contains(item_events.previous_sprint_keys, candidates.sprint_key) as was_in_sprint,
             item_events.work_state,
             item_events.previous_work_state,
             case
-                when candidates.uses_current_estimate
-                then candidates.current_points
-                else item_events.points
+                when candidates.uses_current_estimate then candidates.current_points else item_events.points
             end as points,
             case
-                when candidates.uses_current_estimate
-                then candidates.current_points
-                else item_events.previous_points
+                when candidates.uses_current_estimate then candidates.current_points else item_events.previous_points
             end as previous_points,
             item_events.remaining_hours,
             item_events.previous_remaining_hours,
             item_events.done_entered_at as done_entered_at,
-            -- Last entered done while in the sprint, before and after the entry, and
-            -- since its
-            -- start.
+            -- Last entered done while in the sprint, before and after the entry, and since its start.
             coalesce(
                 item_events.done_entered_at >= candidates.start_cut_at
-                and list_contains(
-                    item_events.done_entry_sprint_keys, candidates.sprint_key
-                ),
+                and list_contains(item_events.done_entry_sprint_keys, candidates.sprint_key),
                 false
             ) as is_done_in_sprint,
             coalesce(
-                candidates.includes_subtasks
-                or not item_events.is_done_entry_of_subtask,
-                false
+                candidates.includes_subtasks or not item_events.is_done_entry_of_subtask, false
             ) as counts_done_entry,
-            item_events.done_entered_at
-            < candidates.commitment_cut_at as is_done_before_commitment,
+            item_events.done_entered_at < candidates.commitment_cut_at as is_done_before_commitment,
             item_events.is_done_entry_from_open as is_done_from_open,
             item_events.person_key,
             item_events.raw_record_key
@@ -86,10 +49,7 @@ with
         inner join item_events on candidates.item_key = item_events.item_key
         where
             item_events.event_at < candidates.close_cut_at
-            and (
-                item_events.ended_at is null
-                or item_events.ended_at >= candidates.commitment_cut_at
-            )
+            and (item_events.ended_at is null or item_events.ended_at >= candidates.commitment_cut_at)
     ),
     counted as (
         select
@@ -97,9 +57,7 @@ with
             is_in_sprint and counts_type as is_counted,
             was_in_sprint and counted_type as was_counted,
             is_in_sprint and counts_type and work_state = 'open' as is_open_work,
-            was_in_sprint
-            and counted_type
-            and previous_work_state = 'open' as was_open_work,
+            was_in_sprint and counted_type and previous_work_state = 'open' as was_open_work,
             is_done_in_sprint and counts_done_entry as is_done_in_sprint,
             is_start
             and is_in_sprint
@@ -108,17 +66,9 @@ with
             and is_done_from_open as are_hours_done_in_grace
         from within_sprint
     ),
-    -- Open work that was done in the sprint within the grace, and still is at the end
-    -- of
-    -- the grace, is committed too. Hours count whether the item does or not.
-    graced as (
-        select
-            *,
-            are_hours_done_in_grace
-            and is_counted
-            and is_done_in_sprint as is_done_in_grace
-        from counted
-    ),
+    -- Open work that was done in the sprint within the grace, and still is at the end of the grace, is committed too.
+    -- Hours count whether the item does or not.
+    graced as (select *, are_hours_done_in_grace and is_counted and is_done_in_sprint as is_done_in_grace from counted),
     with_scope as (
         select
             *,
@@ -132,10 +82,7 @@ with
                 item_history rows between unbounded preceding and current row
             ) as is_grace_item
         from graced
-        window
-            item_history as (
-                partition by policy_id, sprint_key, item_key order by event_number
-            )
+        window item_history as (partition by policy_id, sprint_key, item_key order by event_number)
     ),
     final as (
         select

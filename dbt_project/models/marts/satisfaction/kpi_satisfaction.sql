@@ -2,11 +2,7 @@
 with
     scopes as (select * from {{ ref("int_survey_scope") }}),
     responses as (select * from {{ ref("fct_survey_response") }}),
-    invitations as (
-        select *
-        from {{ ref("stg_surveys__invitations") }}
-        where not is_deleted and invited is not null
-    ),
+    invitations as (select * from {{ ref("stg_surveys__invitations") }} where not is_deleted and invited is not null),
     settings as (select * from {{ ref("int_setting") }}),
     survey_settings as (select * from {{ ref("survey_settings") }}),
 
@@ -29,12 +25,7 @@ with
     ),
     -- A survey's invitations count for every scope that all of its responses share.
     survey_sizes as (
-        select
-            connection_id,
-            survey,
-            metric,
-            count(*) as responses,
-            min(submitted_date) as first_date
+        select connection_id, survey, metric, count(*) as responses, min(submitted_date) as first_date
         from scoped
         where scope_type = 'survey'
         group by connection_id, survey, metric
@@ -65,9 +56,7 @@ with
             whole_scopes.connection_id,
             whole_scopes.survey,
             whole_scopes.metric,
-            coalesce(
-                invitations.survey_date, whole_scopes.first_date
-            ) as submitted_date,
+            coalesce(invitations.survey_date, whole_scopes.first_date) as submitted_date,
             sum(invitations.invited) as invited
         from invitations
         inner join
@@ -78,8 +67,7 @@ with
         group by all
     ),
 
-    -- The most specific row of the seed holds for a survey in a scope; of several
-    -- surveys the strictest one.
+    -- The most specific row of the seed holds for a survey in a scope; of several surveys the strictest one.
     thresholds as (
         select
             kinds.scope_type,
@@ -87,35 +75,17 @@ with
             kinds.connection_id,
             kinds.survey,
             kinds.metric,
-            coalesce(
-                survey_settings.min_responses, settings.min_responses
-            ) as min_responses
-        from
-            (
-                select distinct
-                    scope_type, scope_key, scope_name, connection_id, survey, metric
-                from scoped
-            ) as kinds
+            coalesce(survey_settings.min_responses, settings.min_responses) as min_responses
+        from (select distinct scope_type, scope_key, scope_name, connection_id, survey, metric from scoped) as kinds
         cross join settings
         left join
             survey_settings
             on (survey_settings.survey is null or survey_settings.survey = kinds.survey)
-            and (
-                survey_settings.scope_type is null
-                or survey_settings.scope_type = kinds.scope_type
-            )
-            and (
-                survey_settings.scope_name is null
-                or survey_settings.scope_name = kinds.scope_name
-            )
+            and (survey_settings.scope_type is null or survey_settings.scope_type = kinds.scope_type)
+            and (survey_settings.scope_name is null or survey_settings.scope_name = kinds.scope_name)
         qualify
             row_number() over (
-                partition by
-                    kinds.scope_type,
-                    kinds.scope_key,
-                    kinds.connection_id,
-                    kinds.survey,
-                    kinds.metric
+                partition by kinds.scope_type, kinds.scope_key, kinds.connection_id, kinds.survey, kinds.metric
                 order by
                     survey_settings.survey is not null desc,
                     survey_settings.scope_name is not null desc,
@@ -127,9 +97,7 @@ with
     dated as (
         {% for period_type in period_types() -%}
             select
-                *,
-                '{{ period_type }}' as period_type,
-                {{ period_start(period_type, "submitted_date") }} as period_start
+                *, '{{ period_type }}' as period_type, {{ period_start(period_type, "submitted_date") }} as period_start
             from scoped
             {% if not loop.last %}
                 union all
@@ -139,9 +107,7 @@ with
     invited_dated as (
         {% for period_type in period_types() -%}
             select
-                *,
-                '{{ period_type }}' as period_type,
-                {{ period_start(period_type, "submitted_date") }} as period_start
+                *, '{{ period_type }}' as period_type, {{ period_start(period_type, "submitted_date") }} as period_start
             from invited
             {% if not loop.last %}
                 union all
@@ -156,10 +122,7 @@ with
             dated.period_type,
             dated.period_start,
             min(dated.scope_name) as scope_name,
-            case
-                when count(distinct dated.connection_id) = 1
-                then min(dated.connection_id)
-            end as connection_id,
+            case when count(distinct dated.connection_id) = 1 then min(dated.connection_id) end as connection_id,
             count(*) as responses,
             count(dated.nps_group) as nps_responses,
             count(*) filter (where dated.nps_group = 'promoter') as promoters,
@@ -168,9 +131,7 @@ with
             count(*) filter (where dated.is_top_two_box) as top_two_boxes,
             -- Scores of different scales have no mean.
             case
-                when
-                    min(dated.scale_min) = max(dated.scale_min)
-                    and min(dated.scale_max) = max(dated.scale_max)
+                when min(dated.scale_min) = max(dated.scale_min) and min(dated.scale_max) = max(dated.scale_max)
                 then avg(dated.score)
             end as score_mean,
             max(thresholds.min_responses) as min_responses
@@ -192,9 +153,7 @@ with
             period_type,
             period_start,
             min(scope_name) as scope_name,
-            case
-                when count(distinct connection_id) = 1 then min(connection_id)
-            end as connection_id,
+            case when count(distinct connection_id) = 1 then min(connection_id) end as connection_id,
             sum(invited) as invited
         from invited_dated
         group by all
@@ -229,37 +188,18 @@ with
             metric,
             period_type,
             period_start,
-            coalesce(
-                response_sums.scope_name, invitation_sums.scope_name
-            ) as scope_name,
-            coalesce(
-                response_sums.connection_id, invitation_sums.connection_id
-            ) as connection_id,
+            coalesce(response_sums.scope_name, invitation_sums.scope_name) as scope_name,
+            coalesce(response_sums.connection_id, invitation_sums.connection_id) as connection_id,
             coalesce(response_sums.responses, 0) as responses,
             response_sums.* exclude (
-                scope_type,
-                scope_key,
-                metric,
-                period_type,
-                period_start,
-                scope_name,
-                connection_id,
-                responses
+                scope_type, scope_key, metric, period_type, period_start, scope_name, connection_id, responses
             ),
             invitation_sums.invited,
             coalesce(invited_responses.responses, 0) as invited_responses,
-            coalesce(
-                response_sums.responses < response_sums.min_responses, true
-            ) as is_suppressed
+            coalesce(response_sums.responses < response_sums.min_responses, true) as is_suppressed
         from response_sums
-        full join
-            invitation_sums using (
-                scope_type, scope_key, metric, period_type, period_start
-            )
-        left join
-            invited_responses using (
-                scope_type, scope_key, metric, period_type, period_start
-            )
+        full join invitation_sums using (scope_type, scope_key, metric, period_type, period_start)
+        left join invited_responses using (scope_type, scope_key, metric, period_type, period_start)
     ),
     -- Below the threshold no figure is shown that could tell who answered what.
     shown as (
@@ -295,8 +235,7 @@ select
     100
     * 1.96
     * sqrt(
-        (promoter_ratio + detractor_ratio - power(promoter_ratio - detractor_ratio, 2))
-        / nps_responses
+        (promoter_ratio + detractor_ratio - power(promoter_ratio - detractor_ratio, 2)) / nps_responses
     ) as nps_margin,
     case when has_csat then top_two_boxes end as top_two_boxes,
     case when has_csat then top_two_boxes / responses end as csat_ratio,

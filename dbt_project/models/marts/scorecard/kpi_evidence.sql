@@ -1,9 +1,6 @@
--- One row per KPI, policy and thing that counts for it in some role: an item at an
--- event, an item in a sprint, a
--- survey response. Without scope: the evidence of a value is the rows of its KPI and
--- policy in its period or sprint
--- whose item belonged to the scope then. Of wip and wip_age_p85 fct_state_interval
--- itself is the evidence.
+-- One row per KPI, policy and thing that counts for it in some role: an item at an event, an item in a sprint, a
+-- survey response. Without scope: the evidence of a value is the rows of its KPI and policy in its period or sprint
+-- whose item belonged to the scope then. Of wip and wip_age_p85 fct_state_interval itself is the evidence.
 with
     flow_events as (select * from {{ ref("int_flow_event") }}),
     types as (select * from {{ ref("int_policy_type") }} where is_counted),
@@ -177,10 +174,7 @@ with
             bounds.is_closed,
             bounds.time_zone
         from sprint_items
-        inner join
-            bounds
-            on sprint_items.sprint_key = bounds.sprint_key
-            and sprint_items.policy_id = bounds.policy_id
+        inner join bounds on sprint_items.sprint_key = bounds.sprint_key and sprint_items.policy_id = bounds.policy_id
     ),
     sprints as (
         {% for kpi_id, role, instant, points, condition in sprint_evidence -%}
@@ -209,8 +203,7 @@ with
             'predictability' as kpi_id,
             windows.policy_id,
             bounds.policy_version,
-            {{ local_date("windows.window_closed_at", "bounds.time_zone") }}
-            as event_date,
+            {{ local_date("windows.window_closed_at", "bounds.time_zone") }} as event_date,
             windows.window_closed_at as event_at,
             windows.sprint_key,
             cast(null as varchar) as item_key,
@@ -219,14 +212,9 @@ with
             'sprint_before' as role,
             coalesce(velocity.completed_points, 0) as contribution
         from {{ ref("int_sprint_window") }} as windows
+        inner join bounds on windows.sprint_key = bounds.sprint_key and windows.policy_id = bounds.policy_id
         inner join
-            bounds
-            on windows.sprint_key = bounds.sprint_key
-            and windows.policy_id = bounds.policy_id
-        inner join
-            velocity
-            on windows.window_sprint_key = velocity.sprint_key
-            and windows.policy_id = velocity.policy_id
+            velocity on windows.window_sprint_key = velocity.sprint_key and windows.policy_id = velocity.policy_id
         where bounds.is_closed and windows.is_before
     ),
     satisfaction as (
@@ -241,8 +229,7 @@ with
             cast(null as bigint) as event_sequence,
             responses.response_key,
             coalesce(
-                responses.nps_group,
-                case when responses.is_top_two_box then 'top_two_box' else 'other' end
+                responses.nps_group, case when responses.is_top_two_box then 'top_two_box' else 'other' end
             ) as role,
             cast(
                 case

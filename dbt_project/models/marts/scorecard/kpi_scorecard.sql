@@ -1,21 +1,14 @@
--- One row per KPI, scope, policy and period (month, quarter) or sprint: value, what
--- it is made of, target, trust.
+-- One row per KPI, scope, policy and period (month, quarter) or sprint: value, what it is made of, target, trust.
 with
     kpis as (select * from {{ ref("dim_kpi") }}),
     policies as (select * from {{ ref("dim_policy") }}),
-    flow as (
-        select * from {{ ref("kpi_flow") }} where period_type in ('month', 'quarter')
-    ),
+    flow as (select * from {{ ref("kpi_flow") }} where period_type in ('month', 'quarter')),
     incomplete as (select * from {{ ref("int_incomplete_period") }}),
     velocity as (select * from {{ ref("kpi_velocity") }} where is_measurable),
     bounds as (select * from {{ ref("int_sprint_bounds") }}),
     sprint_items as (select * from {{ ref("fct_sprint_item") }} where is_in_scope),
     trust as (select * from {{ ref("fct_item_trust") }}),
-    satisfaction as (
-        select *
-        from {{ ref("kpi_satisfaction") }}
-        where period_type in ('month', 'quarter')
-    ),
+    satisfaction as (select * from {{ ref("kpi_satisfaction") }} where period_type in ('month', 'quarter')),
     teams as (select * from {{ ref("dim_team") }}),
     connections as (select * from {{ ref("int_connection") }}),
     settings as (select * from {{ ref("int_setting") }}),
@@ -32,9 +25,7 @@ with
             flow.arrived_items + flow.delivered_items as judged_items
         from flow
         inner join
-            policies
-            on flow.policy_id = policies.policy_id
-            and {{ policy_holds("policies", "flow.period_start_date") }}
+            policies on flow.policy_id = policies.policy_id and {{ policy_holds("policies", "flow.period_start_date") }}
         left join
             incomplete
             on policies.policy_id = incomplete.policy_id
@@ -44,8 +35,7 @@ with
             and flow.period_type = incomplete.period_type
             and flow.period_start_date = incomplete.period_start_date
     ),
-    -- (KPI, value, numerator, denominator, size of the sample, incomplete histories
-    -- in it)
+    -- (KPI, value, numerator, denominator, size of the sample, incomplete histories in it)
     {% set flow_kpis = [
         (
             "cycle_time_p50",
@@ -168,16 +158,12 @@ with
         select
             velocity.*,
             bounds.policy_version,
-            {{ local_date("bounds.started_at", "bounds.time_zone") }}
-            as period_start_date,
+            {{ local_date("bounds.started_at", "bounds.time_zone") }} as period_start_date,
             coalesce(teams.name, velocity.connection_id) as scope_name,
             coalesce(sprint_trust.sample_items, 0) as sample_items,
             sprint_trust.trust_ratio
         from velocity
-        inner join
-            bounds
-            on velocity.sprint_key = bounds.sprint_key
-            and velocity.policy_id = bounds.policy_id
+        inner join bounds on velocity.sprint_key = bounds.sprint_key and velocity.policy_id = bounds.policy_id
         left join teams on velocity.team_key = teams.team_key
         left join
             sprint_trust
@@ -226,9 +212,7 @@ with
         {% for kpi_id, value, numerator, denominator, condition in sprint_kpis -%}
             select
                 '{{ kpi_id }}' as kpi_id,
-                case
-                    when team_key is null then 'connection' else 'team'
-                end as scope_type,
+                case when team_key is null then 'connection' else 'team' end as scope_type,
                 coalesce(team_key, connection_id) as scope_key,
                 scope_name,
                 connection_id,
@@ -264,12 +248,7 @@ with
             cast(satisfaction.period_start_date as timestamp) as position_at,
             active_policies.policy_id,
             cast(null as bigint) as policy_version,
-            case
-                satisfaction.metric
-                when 'nps'
-                then satisfaction.nps
-                else satisfaction.csat_ratio
-            end as value,
+            case satisfaction.metric when 'nps' then satisfaction.nps else satisfaction.csat_ratio end as value,
             cast(
                 case
                     satisfaction.metric
@@ -284,11 +263,7 @@ with
                     when 'nps'
                     then satisfaction.nps_responses
                     when 'csat'
-                    then
-                        case
-                            when not satisfaction.is_suppressed
-                            then satisfaction.responses
-                        end
+                    then case when not satisfaction.is_suppressed then satisfaction.responses end
                 end as double
             ) as denominator,
             satisfaction.responses as sample_items,
@@ -312,8 +287,7 @@ with
         select
             *,
             lag(value) over (
-                partition by kpi_id, scope_type, scope_key, period_type, policy_id
-                order by position_at, sprint_key
+                partition by kpi_id, scope_type, scope_key, period_type, policy_id order by position_at, sprint_key
             ) as previous_value
         from measured
     ),
@@ -324,18 +298,9 @@ with
         left join
             targets
             on with_previous.kpi_id = targets.kpi_id
-            and (
-                targets.scope_type is null
-                or targets.scope_type = with_previous.scope_type
-            )
-            and (
-                targets.scope_name is null
-                or targets.scope_name = with_previous.scope_name
-            )
-            and (
-                targets.valid_from is null
-                or targets.valid_from <= with_previous.period_start_date
-            )
+            and (targets.scope_type is null or targets.scope_type = with_previous.scope_type)
+            and (targets.scope_name is null or targets.scope_name = with_previous.scope_name)
+            and (targets.valid_from is null or targets.valid_from <= with_previous.period_start_date)
         qualify
             targets.kpi_id is null
             or row_number() over (

@@ -1,5 +1,4 @@
--- One row per sprint, policy and day in the team's time zone, from the day of the
--- start to the day of the close.
+-- One row per sprint, policy and day in the team's time zone, from the day of the start to the day of the close.
 -- Summed from the deltas of fct_sprint_event, so items x days is never materialised.
 with
     bounds as (select * from {{ ref("int_sprint_bounds") }}),
@@ -11,8 +10,7 @@ with
         select
             *,
             {{ local_date("started_at", "time_zone") }} as first_date,
-            -- The last instant that is let in: 00:00 after the finish day belongs to
-            -- no day of an iteration.
+            -- The last instant that is let in: 00:00 after the finish day belongs to no day of an iteration.
             {{ local_date(just_before("close_cut_at"), "time_zone") }} as last_date,
             case
                 when includes_bounds
@@ -25,9 +23,7 @@ with
         select
             sprint_key,
             policy_id,
-            cast(
-                unnest(generate_series(first_date, last_date, interval 1 day)) as date
-            ) as day_date
+            cast(unnest(generate_series(first_date, last_date, interval 1 day)) as date) as day_date
         from sprint_spans
     ),
     days as (
@@ -54,9 +50,7 @@ with
             ) as removed_points
         from events
         inner join
-            sprint_spans
-            on events.sprint_key = sprint_spans.sprint_key
-            and events.policy_id = sprint_spans.policy_id
+            sprint_spans on events.sprint_key = sprint_spans.sprint_key and events.policy_id = sprint_spans.policy_id
         where events.event_type <> 'closed'
         group by all
     ),
@@ -69,8 +63,7 @@ with
             sum(coalesce(days.delta_points, 0)) over so_far as remaining_points,
             sum(coalesce(days.delta_hours, 0)) over so_far as remaining_hours,
             sum(coalesce(days.completed_delta_items, 0)) over so_far as completed_items,
-            sum(coalesce(days.completed_delta_points, 0)) over so_far
-            as completed_points,
+            sum(coalesce(days.completed_delta_points, 0)) over so_far as completed_points,
             coalesce(days.added_items, 0) as added_items,
             coalesce(days.added_points, 0) as added_points,
             coalesce(days.removed_items, 0) as removed_items,
@@ -90,17 +83,12 @@ with
     ),
     -- Days of the plan, from the start day to the planned end's day.
     planned_days as (
-        select
-            sprint_spans.sprint_key,
-            sprint_spans.policy_id,
-            calendar_days.day_date,
-            calendar_days.is_working_day
+        select sprint_spans.sprint_key, sprint_spans.policy_id, calendar_days.day_date, calendar_days.is_working_day
         from sprint_spans
         inner join
             calendar_days
             on sprint_spans.calendar_id = calendar_days.calendar_id
-            and calendar_days.day_date
-            between sprint_spans.first_date and sprint_spans.planned_end_date
+            and calendar_days.day_date between sprint_spans.first_date and sprint_spans.planned_end_date
     ),
     plan as (
         select
@@ -109,16 +97,12 @@ with
             day_date,
             sum(cast(is_working_day as integer)) over so_far as working_days_used,
             count(*) over so_far as days_used,
-            sum(cast(is_working_day as integer)) over (
-                partition by sprint_key, policy_id
-            ) as working_days,
+            sum(cast(is_working_day as integer)) over (partition by sprint_key, policy_id) as working_days,
             count(*) over (partition by sprint_key, policy_id) as days
         from planned_days
         window
             so_far as (
-                partition by sprint_key, policy_id
-                order by day_date
-                rows between unbounded preceding and current row
+                partition by sprint_key, policy_id order by day_date rows between unbounded preceding and current row
             )
     ),
     final as (
@@ -131,9 +115,7 @@ with
             cast(running.remaining_items as bigint) as remaining_items,
             running.remaining_points,
             running.remaining_hours,
-            cast(
-                running.remaining_items + running.completed_items as bigint
-            ) as scope_items,
+            cast(running.remaining_items + running.completed_items as bigint) as scope_items,
             running.remaining_points + running.completed_points as scope_points,
             cast(running.completed_items as bigint) as completed_items,
             running.completed_points,
@@ -147,22 +129,13 @@ with
                 when running.day_date > sprint_spans.planned_end_date
                 then 0
                 when plan.working_days > 0
-                then
-                    velocity.committed_points
-                    * (plan.working_days - plan.working_days_used)
-                    / plan.working_days
-                else
-                    velocity.committed_points * (plan.days - plan.days_used) / plan.days
+                then velocity.committed_points * (plan.working_days - plan.working_days_used) / plan.working_days
+                else velocity.committed_points * (plan.days - plan.days_used) / plan.days
             end as ideal_points
         from running
         inner join
-            sprint_spans
-            on running.sprint_key = sprint_spans.sprint_key
-            and running.policy_id = sprint_spans.policy_id
-        inner join
-            velocity
-            on running.sprint_key = velocity.sprint_key
-            and running.policy_id = velocity.policy_id
+            sprint_spans on running.sprint_key = sprint_spans.sprint_key and running.policy_id = sprint_spans.policy_id
+        inner join velocity on running.sprint_key = velocity.sprint_key and running.policy_id = velocity.policy_id
         left join
             plan
             on running.sprint_key = plan.sprint_key

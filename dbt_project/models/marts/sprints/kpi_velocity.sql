@@ -1,8 +1,6 @@
 -- One row per closed or active sprint and policy.
 with
-    sprints as (
-        select * from {{ ref("dim_sprint") }} where state in ('active', 'closed')
-    ),
+    sprints as (select * from {{ ref("dim_sprint") }} where state in ('active', 'closed')),
     bounds as (select * from {{ ref("int_sprint_bounds") }}),
     windows as (select * from {{ ref("int_sprint_window") }}),
     policies as (select distinct policy_id from {{ ref("dim_policy") }}),
@@ -22,10 +20,7 @@ with
             bounds.sprint_key is not null as is_measurable
         from sprints
         cross join policies
-        left join
-            bounds
-            on sprints.sprint_key = bounds.sprint_key
-            and policies.policy_id = bounds.policy_id
+        left join bounds on sprints.sprint_key = bounds.sprint_key and policies.policy_id = bounds.policy_id
     ),
     sums as (
         select
@@ -38,33 +33,21 @@ with
             count(*) filter (where is_removed) as removed_items,
             {{ sum_points("points_at_remove", "is_removed") }} as removed_points,
             count(*) filter (where outcome = 'cancelled') as cancelled_items,
-            {{ sum_points("points_at_close", "outcome = 'cancelled'") }}
-            as cancelled_points,
+            {{ sum_points("points_at_close", "outcome = 'cancelled'") }} as cancelled_points,
             count(*) filter (where outcome = 'completed') as completed_items,
-            {{ sum_points("points_at_close", "outcome = 'completed'") }}
-            as completed_points,
+            {{ sum_points("points_at_close", "outcome = 'completed'") }} as completed_points,
             count(*) filter (where outcome = 'not_completed') as not_completed_items,
-            {{ sum_points("points_at_close", "outcome = 'not_completed'") }}
-            as not_completed_points,
-            count(*) filter (
-                where outcome = 'completed_elsewhere'
-            ) as completed_elsewhere_items,
+            {{ sum_points("points_at_close", "outcome = 'not_completed'") }} as not_completed_points,
+            count(*) filter (where outcome = 'completed_elsewhere') as completed_elsewhere_items,
             coalesce(sum(estimate_change_points), 0) as estimate_change_points,
-            count(*) filter (
-                where outcome = 'completed' and is_committed
-            ) as completed_committed_items,
-            {{
-                sum_points(
-                    "points_at_close", "outcome = 'completed' and is_committed"
-                )
-            }} as completed_committed_points,
+            count(*) filter (where outcome = 'completed' and is_committed) as completed_committed_items,
+            {{ sum_points("points_at_close", "outcome = 'completed' and is_committed") }} as completed_committed_points,
             -- An item that is added and removed again counts in both.
             case
                 when count(*) filter (where is_added or is_removed) = 0
                 then 0
                 when count(points_at_add) + count(points_at_remove) > 0
-                then
-                    coalesce(sum(points_at_add), 0) + coalesce(sum(points_at_remove), 0)
+                then coalesce(sum(points_at_add), 0) + coalesce(sum(points_at_remove), 0)
             end as changed_points
         from sprint_items
         group by sprint_key, policy_id
@@ -93,36 +76,24 @@ with
                 "changed_points",
             ] -%}
                 case
-                    when sums.sprint_key is not null
-                    then sums.{{ measure }}
-                    when sprint_policies.is_measurable
-                    then 0
+                    when sums.sprint_key is not null then sums.{{ measure }} when sprint_policies.is_measurable then 0
                 end as {{ measure }},
             {% endfor %}
         from sprint_policies
-        left join
-            sums
-            on sprint_policies.sprint_key = sums.sprint_key
-            and sprint_policies.policy_id = sums.policy_id
+        left join sums on sprint_policies.sprint_key = sums.sprint_key and sprint_policies.policy_id = sums.policy_id
     ),
     averages as (
         select
             windows.sprint_key,
             windows.policy_id,
-            avg(coalesce(closed.completed_points, 0)) filter (
-                where windows.is_in_mean
-            ) as velocity_mean_points,
+            avg(coalesce(closed.completed_points, 0)) filter (where windows.is_in_mean) as velocity_mean_points,
             stddev_samp(coalesce(closed.completed_points, 0)) filter (
                 where windows.is_in_mean
             ) as velocity_stddev_points,
-            avg(coalesce(closed.completed_points, 0)) filter (
-                where windows.is_before
-            ) as velocity_mean_before_points
+            avg(coalesce(closed.completed_points, 0)) filter (where windows.is_before) as velocity_mean_before_points
         from windows
         inner join
-            measures as closed
-            on windows.window_sprint_key = closed.sprint_key
-            and windows.policy_id = closed.policy_id
+            measures as closed on windows.window_sprint_key = closed.sprint_key and windows.policy_id = closed.policy_id
         group by windows.sprint_key, windows.policy_id
     ),
     final as (
@@ -155,21 +126,15 @@ with
             cast(completed_committed_points as double) as completed_committed_points,
             cast(changed_points as double) as changed_points,
             completed_committed_points / nullif(committed_points, 0) as say_do_ratio,
-            completed_committed_items
-            / nullif(committed_items, 0) as say_do_items_ratio,
+            completed_committed_items / nullif(committed_items, 0) as say_do_items_ratio,
             changed_points / nullif(committed_points, 0) as scope_change_ratio,
-            (added_items + removed_items)
-            / nullif(committed_items, 0) as scope_change_items_ratio,
+            (added_items + removed_items) / nullif(committed_items, 0) as scope_change_items_ratio,
             averages.velocity_mean_points,
             averages.velocity_stddev_points,
             averages.velocity_mean_before_points,
-            completed_points
-            / nullif(averages.velocity_mean_before_points, 0) as predictability_ratio
+            completed_points / nullif(averages.velocity_mean_before_points, 0) as predictability_ratio
         from measures
-        left join
-            averages
-            on measures.sprint_key = averages.sprint_key
-            and measures.policy_id = averages.policy_id
+        left join averages on measures.sprint_key = averages.sprint_key and measures.policy_id = averages.policy_id
     )
 select *
 from final
