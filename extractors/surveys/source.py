@@ -27,6 +27,7 @@ from extractors.writing import Writer
 
 INVITATIONS = "surveys/invitations"
 CURSOR_VERSION = 1
+MINUTES_PER_MB = 0.02  # measured with one question per line
 SETTLED = timedelta(seconds=2)  # a file written so shortly before it was read may change without a newer time
 
 
@@ -88,8 +89,9 @@ class SurveyFileSource:
                 lines.append(CheckLine("ok", drop.name, f"{drop.size:,} bytes, {len(table.header)} columns"))
             except ExtractError as error:
                 lines.append(CheckLine("fail", drop.name, str(error)))
-        size = sum(drop.size for drop in drops)
-        lines.append(CheckLine("ok", "first load", f"{len(drops)} files, {size / 2**20:,.1f} MB: under a minute"))
+        size = sum(drop.size for drop in drops) / 2**20
+        minutes = max(1, round(size * MINUTES_PER_MB))
+        lines.append(CheckLine("ok", "first load", f"{len(drops)} files, {size:,.1f} MB: about {minutes} minutes"))
         return lines
 
     def _cursor(self, landing: Landing, plan: Plan, *, is_full: bool) -> SurveyCursor:
