@@ -42,9 +42,10 @@ def published(built: Home) -> Home:
 
 
 @pytest.fixture
-def home(built: Home, tmp_path: Path) -> Home:
-    """A home of one's own with the same warehouse, not yet published."""
+def home(published: Home, tmp_path: Path) -> Home:
+    """A home of one's own with the same warehouse, not yet published; the page's fixed parts are there."""
     warehouse = tmp_path / "home" / "warehouse.duckdb"
     warehouse.parent.mkdir()
-    shutil.copy(built.warehouse, warehouse)
-    return Home(warehouse.parent, warehouse, built.manifest)
+    shutil.copy(published.warehouse, warehouse)
+    shutil.copytree(published.path / "cache", warehouse.parent / "cache")
+    return Home(warehouse.parent, warehouse, published.manifest)

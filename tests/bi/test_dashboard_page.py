@@ -89,21 +89,21 @@ def test_unsafe_links_are_dropped(published: Home, tmp_path: Path) -> None:
         for (name,) in names:
             marts.execute(f"create table {name} as from pmo.marts.{name}")
         marts.execute("update dim_work_item set source_url = 'JavaScript:alert(1)'")
-        write_dashboard(marts, tmp_path, RUN)
+        write_dashboard(marts, tmp_path, RUN, cache=published.path / "cache")
     assert not re.search("javascript:alert", (tmp_path / "dashboard" / "index.html").read_text(), re.IGNORECASE)
 
 
-def test_empty_marts_still_give_a_page(tmp_path: Path) -> None:
+def test_empty_marts_still_give_a_page(published: Home, tmp_path: Path) -> None:
     with duckdb.connect() as marts:
-        write_dashboard(marts, tmp_path, RUN)
+        write_dashboard(marts, tmp_path, RUN, cache=published.path / "cache")
     assert "Delivery dashboard" in (tmp_path / "dashboard" / "index.html").read_text()
 
 
 def test_a_page_that_is_too_big_is_cut_and_says_so(published: Home, tmp_path: Path) -> None:
     whole = (published.published / "dashboard" / "index.html").stat().st_size
     with open_marts(published.published) as marts:
-        notices = write_dashboard(marts, tmp_path, RUN, limit=whole - 100_000)
+        notices = write_dashboard(marts, tmp_path, RUN, cache=published.path / "cache", limit=whole - 100_000)
     assert (tmp_path / "dashboard" / "index.html").stat().st_size <= whole - 100_000
     assert notices == ["dashboard: months shown: 10; sprints shown per team: 9"]
     with open_marts(published.published) as marts, pytest.raises(PublishError, match="does not fit"):
-        write_dashboard(marts, tmp_path / "other", RUN, limit=100_000)
+        write_dashboard(marts, tmp_path / "other", RUN, cache=published.path / "cache", limit=100_000)
