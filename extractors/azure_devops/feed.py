@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from extractors.azure_devops.client import FeedPage
-from extractors.errors import RepeatedPage
+from extractors.errors import BadRequest, RepeatedPage
 from extractors.session import Answer
 
 MAX_EMPTY_PAGES = 50
@@ -26,16 +26,26 @@ class Page:
 
 
 def read_feed(
-    connection_id: str, subject: str, fetch: Callable[[str | None], Answer[FeedPage]], token: str | None
+    connection_id: str,
+    subject: str,
+    fetch: Callable[[str | None], Answer[FeedPage]],
+    token: str | None,
+    warn: Callable[[str], None],
 ) -> Iterator[Page]:
     """Pages from `token` (None: from the beginning) to the one that says that it is the last.
 
-    A feed that gives a token twice, or only empty pages, would never end: RepeatedPage.
+    A stored token that the tool does not take any more (a restored server) starts the feed again, with a warning:
+    what is landed already is not written twice. A feed that gives a token twice, or only empty pages, would never
+    end: RepeatedPage.
     """
     seen = {token}
     empty = 0
     with ThreadPoolExecutor(1, thread_name_prefix="feed") as ahead:
         coming = ahead.submit(fetch, token)
+        if token is not None and isinstance(error := coming.exception(), BadRequest):
+            warn(f"{subject} was read from its beginning, because the tool refused the stored token: {error.detail}")
+            token = None
+            coming = ahead.submit(fetch, token)
         while True:
             answer = coming.result()
             page = answer.value

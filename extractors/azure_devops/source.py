@@ -211,6 +211,7 @@ class _Extraction:
             "the feed of revisions",
             lambda token: self.client.revisions(reader.asked_fields, token),
             self.cursor.revisions_token,
+            self.report.warnings.append,
         )
         for page in pages:
             table = reader.table(page.values, page.sent_at)
@@ -230,7 +231,9 @@ class _Extraction:
     def _land_links(self) -> None:
         done = pending = 0
         waiting: list[dict[str, Any]] = []
-        for page in read_feed(self.connection.id, "the feed of links", self.client.links, self.cursor.links_token):
+        warn = self.report.warnings.append
+        token = self.cursor.links_token
+        for page in read_feed(self.connection.id, "the feed of links", self.client.links, token, warn):
             waiting += self._link_rows(page)
             done += len(page.values)
             self.progress.advance(LINKS, done, None)

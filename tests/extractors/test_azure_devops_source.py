@@ -380,6 +380,21 @@ def test_a_feed_that_does_not_move_on_is_an_error(site: Site, organisation: Orga
     assert site.asked("workitemrevisions") <= 3
 
 
+def test_a_token_that_is_refused_starts_the_feed_again(site: Site, organisation: Organisation) -> None:
+    site.run()
+    organisation.change(3, **{"System.State": "Closed"})
+
+    def refuse(_: str, path: str) -> None:
+        if "workitemrevisions" in path and "continuationToken=40" in organisation.requests[-1]:
+            raise Fault(400, {"message": "VS402429: The continuation token is not valid."})
+
+    organisation.faults = [refuse]
+    report = site.run()
+    assert "VS402429" in report.warnings[0]
+    assert report.count("azure_devops/revisions").landed == 1
+    assert set(site.rows("revisions")) == site.expected_revisions()
+
+
 def test_throttling_with_status_200_is_honoured(site: Site, organisation: Organisation) -> None:
     slow = []
 
