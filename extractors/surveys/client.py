@@ -41,7 +41,8 @@ def find_drops(connection: SurveyFileConnection) -> list[Drop]:
     base, pattern = split_pattern(connection)
     if not base.is_dir():
         raise NotFound(connection.id, f"folder {base}", remedy="Correct the connection's path.")
-    found = sorted(base.glob(pattern))
+    literal = base / pattern  # a name may hold brackets and mean them
+    found = [literal] if os.path.lexists(literal) else sorted(base.glob(pattern))
     drops = [_drop(connection, base, path) for path in found if not _is_scratch(path) and not _is_folder(path)]
     if not drops:
         raise NotFound(
@@ -57,13 +58,20 @@ def split_pattern(connection: SurveyFileConnection) -> tuple[Path, str]:
     if CONTROL.search(connection.path):
         raise _bad_path(connection, "It holds a control character.")
     parts = PurePath(connection.path).parts
-    fixed = next((index for index, part in enumerate(parts) if any(mark in part for mark in "*?[")), len(parts) - 1)
+    if any(len(part) > MAX_NAME for part in parts):
+        raise _bad_path(connection, f"A part of it is longer than {MAX_NAME} characters.")
+    fixed = 0
+    while fixed < len(parts) - 1 and _is_fixed(parts, fixed):
+        fixed += 1
     pattern = parts[fixed:]
     if not pattern or ".." in pattern:
         raise _bad_path(connection, "After the first wildcard no step upwards is allowed.")
-    if any(len(part) > MAX_NAME for part in parts):
-        raise _bad_path(connection, f"A part of it is longer than {MAX_NAME} characters.")
     return Path(*parts[:fixed]).resolve(), "/".join(pattern)
+
+
+def _is_fixed(parts: tuple[str, ...], index: int) -> bool:
+    """Whether a step of the path is a folder's own name, not a pattern for names."""
+    return not any(mark in parts[index] for mark in "*?[") or Path(*parts[: index + 1]).is_dir()
 
 
 def read_drop(connection: SurveyFileConnection, drop: Drop) -> bytes:

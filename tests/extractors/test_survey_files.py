@@ -363,6 +363,7 @@ def test_links_devices_and_odd_names_are_refused(tmp_path: Path) -> None:
     refuse("*/../../outside/*.csv", ConfigError)
     refuse("a\0b*.csv", ConfigError)
     refuse("x" * 300 + "*.csv", ConfigError)
+    refuse("x" * 300 + "*/a.csv", ConfigError)
     for name, make in {
         "link.csv": lambda path: path.symlink_to(outside / "secret.csv"),
         "dangling.csv": lambda path: path.symlink_to(outside / "nothing.csv"),
@@ -381,6 +382,15 @@ def test_links_devices_and_odd_names_are_refused(tmp_path: Path) -> None:
     (inbox / "real.csv").write_text(TEXT)
     (inbox / "~$real.csv").write_text("lock")
     assert [drop.name for drop in find_drops(connection(inbox, "../inbox/*.csv"))] == ["real.csv"]
+
+
+def test_names_with_brackets_mean_themselves(tmp_path: Path) -> None:
+    folder = tmp_path / "drop [2026]"
+    folder.mkdir()
+    (folder / "nps [1].csv").write_text(TEXT)
+    (folder / "nps 1.csv").write_text(TEXT)
+    assert [drop.name for drop in find_drops(connection(folder, "nps [1].csv"))] == ["nps [1].csv"]
+    assert [drop.name for drop in find_drops(connection(folder, "nps [0-9].csv"))] == ["nps 1.csv"]
 
 
 def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> None:
