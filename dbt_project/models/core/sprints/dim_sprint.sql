@@ -1,9 +1,10 @@
 -- One row per sprint: a Jira sprint, or an Azure DevOps iteration as one team has it. Jira sprints start and close at
 -- instants. Azure DevOps iterations have days only: from 00:00 of the start day to 00:00 of the day after the finish
--- day, in the team's time zone; their state follows from the watermark.
+-- day, in the team's time zone; their state follows from the watermark. What the tool dropped after the close keeps its
+-- figures: a deleted sprint, an iteration that the team no longer subscribes to.
 with
-    jira_sprints as (select * from {{ ref("stg_jira__sprints") }} where not is_deleted),
-    team_iterations as (select * from {{ ref("stg_azure_devops__team_iterations") }} where not is_deleted),
+    jira_sprints as (select * from {{ ref("stg_jira__sprints") }}),
+    team_iterations as (select * from {{ ref("stg_azure_devops__team_iterations") }}),
     board_teams as (select * from {{ ref("int_board_team") }}),
     teams as (select * from {{ ref("dim_team") }}),
     connections as (select * from {{ ref("int_connection") }}),
@@ -23,6 +24,7 @@ with
             coalesce(jira_sprints.activated_at, jira_sprints.start_at) as start_at,
             coalesce(jira_sprints.complete_at, jira_sprints.end_at) as close_at,
             true as includes_bounds,
+            jira_sprints.deleted_seen_at,
             connections.watermark_at
         from jira_sprints
         inner join connections on jira_sprints.connection_id = connections.connection_id
@@ -68,6 +70,7 @@ with
             start_at,
             close_at,
             false as includes_bounds,
+            deleted_seen_at,
             watermark_at
         from iteration_instants
     ),
@@ -104,6 +107,7 @@ with
             coalesce(measured_until_at > started_at, false) as is_measurable,
             includes_bounds
         from judged
+        where deleted_seen_at is null or (state = 'closed' and close_at <= deleted_seen_at)
     )
 select *
 from final

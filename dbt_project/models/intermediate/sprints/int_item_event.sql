@@ -34,7 +34,7 @@ with
         window item_history as (partition by item_key order by state_number)
     ),
     changes as (
-        select *, work_state = 'done' and previous_work_state is distinct from 'done' as is_done_entry
+        select *, (work_state = 'done' and previous_work_state is distinct from 'done') as is_done_entry
         from with_previous
         where
             work_state is distinct from previous_work_state
