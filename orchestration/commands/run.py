@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ from orchestration.commands.summary import print_summary
 from orchestration.config.default import is_sandbox, load
 from orchestration.instance import dagster_home
 from orchestration.paths import Home
-from orchestration.pipeline.context import RunOptions
+from orchestration.pipeline.context import Pipeline, RunOptions
+from orchestration.pipeline.landing_step import start_ahead
 from orchestration.pipeline.record import RunRecords
 from orchestration.pipeline.reporting import report_to, reporter
 from orchestration.settings import Settings
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 def run_pipeline(options: RunOptions, *, is_rebuild: bool = False) -> int:
     """Run everything; the exit status: 0 only if every connection is fresh and the marts are published."""
     begun = time.monotonic()
+    run_id = str(uuid.uuid4())
     home = Home.of()
     settings, key = load(options.config, home, os.environ)
     _check_only(options, settings)
@@ -47,8 +50,8 @@ def run_pipeline(options: RunOptions, *, is_rebuild: bool = False) -> int:
             _forget_build(home)
         worker()  # imports Great Expectations meanwhile
         try:
-            with _sources(options, home):
-                run_id, is_done, failures = _execute(options, home)
+            with _sources(options, home), _landing_ahead(options, run_id):
+                is_done, failures = _execute(options, home, run_id)
         finally:
             stop_worker()
             progress.close()
@@ -84,9 +87,8 @@ def _sources(options: RunOptions, home: Home) -> Iterator[None]:
         return
     reporter().stage("Start the sandbox")
     with ThreadPoolExecutor(1) as pool:
-        importing = pool.submit(_import_dagster)
+        pool.submit(_import_dagster)
         with served_sandbox(home):
-            importing.result()
             yield
 
 
@@ -103,9 +105,22 @@ def _import_dagster() -> None:
     _ = dagster_dbt.__version__
 
 
-def _execute(options: RunOptions, home: Home) -> tuple[str, bool, list[str]]:
-    """Run the job; its run id, whether it succeeded, and why not, one paragraph each."""
-    reporter().stage("Load the definitions")
+@contextlib.contextmanager
+def _landing_ahead(options: RunOptions, run_id: str) -> Iterator[None]:
+    """Extract and judge in threads, while Dagster and the definitions are loaded in this one."""
+    if not options.extract:
+        yield
+        return
+    reporter().stage("Extract and judge; load the definitions")
+    pool = start_ahead(Pipeline.open(options, run_id))
+    try:
+        yield
+    finally:
+        pool.shutdown(wait=True)
+
+
+def _execute(options: RunOptions, home: Home, run_id: str) -> tuple[bool, list[str]]:
+    """Run the job; whether it succeeded, and why not, one paragraph each."""
     os.environ["DAGSTER_HOME"] = str(dagster_home(home))
     import dagster as dg
 
@@ -119,8 +134,8 @@ def _execute(options: RunOptions, home: Home) -> tuple[str, bool, list[str]]:
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     with dg.DagsterInstance.get() as instance, _dbt_output(home):
-        result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
-    return result.run_id, result.success, _failures(result, home)
+        result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False, run_id=run_id)
+    return result.success, _failures(result, home)
 
 
 def _failures(result: ExecuteInProcessResult, home: Home) -> list[str]:

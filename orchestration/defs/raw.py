@@ -10,11 +10,9 @@ import dagster as dg
 from extractors.streams import KEY_COLUMNS, STREAMS, Stream
 from orchestration.defs.resources import PipelineResource
 from orchestration.pipeline.context import Pipeline
-from orchestration.pipeline.extraction import extract_tool
-from orchestration.pipeline.judging import judge
+from orchestration.pipeline.landing_step import landed
 from orchestration.pipeline.raw_tables import row_count
 from orchestration.pipeline.record import CheckOutcome, ConnectionResult
-from orchestration.pipeline.reporting import reporter
 
 OWNER = "team:data-engineering"
 FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26), warn_window=timedelta(hours=3))
@@ -68,17 +66,12 @@ def land_and_judge(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Extract every connection of `tool`, judge what was landed, and report both per stream."""
     pipeline = resource.open(context)
-    results: list[ConnectionResult] = []
-    checks: list[CheckOutcome] = []
-    if pipeline.options.extract and pipeline.options.as_of is None:
-        reporter().stage(f"Extract {tool.replace('_', ' ')}")
-        results, transient = extract_tool(pipeline, tool)
-        if transient and context.retry_number < pipeline.options.transient_retries:
-            pipeline.records.add(pipeline.run.run_id, connections=results)
-            context.log.warning("; ".join(str(error) for error in transient))
-            raise dg.RetryRequested(pipeline.options.transient_retries, RETRY_SECONDS * 2**context.retry_number)
-        checks = judge(pipeline, tool, results)
-        pipeline.records.add(pipeline.run.run_id, connections=results, checks=checks)
+    may_retry = context.retry_number < pipeline.options.transient_retries
+    outcome = landed(pipeline, tool, may_retry=may_retry)
+    if outcome.transient and may_retry:
+        context.log.warning("; ".join(str(error) for error in outcome.transient))
+        raise dg.RetryRequested(pipeline.options.transient_retries, RETRY_SECONDS * 2**context.retry_number)
+    results, checks = outcome.connections, outcome.checks
     yield from _materializations(pipeline, tool, results)
     yield from _check_results(tool, checks, results)
 
@@ -89,11 +82,11 @@ def _materializations(
     for stream in STREAMS.values():
         if stream.tool != tool:
             continue
-        landed = {result.connection_id: result.streams.get(stream.name) for result in results}
+        counts = {result.connection_id: result.streams.get(stream.name) for result in results}
         metadata: dict[str, int] = {
             "dagster/row_count": row_count(pipeline.landing.table(stream.name)),
-            "rows_landed": sum(count.landed for count in landed.values() if count),
-            **{f"landed/{key}": count.landed for key, count in landed.items() if count},
+            "rows_landed": sum(count.landed for count in counts.values() if count),
+            **{f"landed/{key}": count.landed for key, count in counts.items() if count},
         }
         yield dg.MaterializeResult(asset_key=raw_key(stream.name), metadata=metadata)
 

@@ -56,14 +56,13 @@ def keep_scorecard(pipeline: Pipeline) -> int:
     if pipeline.options.as_of is not None or not file.exists():
         return 0
     scorecard = pq.read_table(file)
-    stamps = {"run_id": pipeline.run.run_id, "published_at": datetime.now(UTC)}
-    for name, value in stamps.items():
-        column = pa.array([value] * scorecard.num_rows, pa.string() if name == "run_id" else pa.timestamp("us", "UTC"))
-        position = scorecard.schema.get_field_index(name)
-        if position >= 0:
-            scorecard = scorecard.set_column(position, name, column)
-        else:
-            scorecard = scorecard.append_column(name, column)
+    stamps = {
+        "run_id": pa.array([pipeline.run.run_id] * scorecard.num_rows, pa.string()),
+        "published_at": pa.array([datetime.now(UTC)] * scorecard.num_rows, pa.timestamp("us", "UTC")),
+    }
+    kept = {name: scorecard[name] for name in scorecard.column_names if name not in stamps}
+    # From columns alone, without the model's own not-null marks: what a model promises may change, the past may not.
+    scorecard = pa.table({**kept, **stamps})
     target = pipeline.home.root / "raw" / "pmo" / "publications"
     target.mkdir(parents=True, exist_ok=True)
     write_deltalake(target, scorecard, mode="append", schema_mode="merge")
