@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from math import sqrt
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -52,16 +51,20 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnec
     effort = answers("effort", "ces", [7, 5, 6, 6, 7], scope_type="project", scope_name="ROC")
     odd = answers("odd", "nps", [5, 4, 5, 3, 5, 11], scale_min=1, scale_max=5)
     told.surveys(responses=[*pulse, *quiet, *satisfied, *effort, *odd, *answers("small", "nps", [10, 0])])
+    if NPS_FILE.exists():
+        told.surveys(responses=answers("long-term", "nps", real_scores(), submitted_at="2020-01-31 12:00"))
     told.surveys(invitations=[{"survey": "product", "metric": "csat", "invited": 20, "record_id": "product:csat"}])
     return told.build(select="+kpi_satisfaction")
 
 
-def figures(warehouse: duckdb.DuckDBPyConnection, metric: str, scope_type: str, scope_name: str) -> Row:
+def figures(
+    warehouse: duckdb.DuckDBPyConnection, metric: str, scope_type: str, scope_name: str, month: str = "2024-02-01"
+) -> Row:
     sql = (
         "select * from marts.kpi_satisfaction where metric = ? and scope_type = ? and scope_name = ? "
-        "and period_type = 'month' and period_start_date = date '2024-02-01'"
+        "and period_type = 'month' and period_start_date = ?"
     )
-    (row,) = records(warehouse, sql, metric, scope_type, scope_name)
+    (row,) = records(warehouse, sql, metric, scope_type, scope_name, month)
     return row
 
 
@@ -102,18 +105,22 @@ def test_nps_only_on_scales_from_0_to_10(warehouse: duckdb.DuckDBPyConnection) -
 
 
 def test_blank_scores_are_no_responses_and_off_scale_ones_count_nowhere(warehouse: duckdb.DuckDBPyConnection) -> None:
-    facts = records(warehouse, "select is_on_scale, count(*) as n from core.fct_survey_response group by 1 order by 1")
+    facts = records(
+        warehouse,
+        "select is_on_scale, count(*) as n from core.fct_survey_response where survey <> 'long-term' "
+        "group by 1 order by 1",
+    )
     assert facts == [{"is_on_scale": False, "n": 1}, {"is_on_scale": True, "n": 7 + 10 + 5 + 5 + 5 + 2}]
 
 
 @pytest.mark.skipif(not NPS_FILE.exists(), reason="the real survey answers are not here")
-def test_real_answers(tmp_path: Path) -> None:
+def test_real_answers(warehouse: duckdb.DuckDBPyConnection) -> None:
+    assert real_scores().count(None) == 42
+    row = figures(warehouse, "nps", "survey", "long-term", month="2020-01-01")
+    assert (row["responses"], row["nps"]) == (134, pytest.approx(62.687, abs=0.0005))
+
+
+def real_scores() -> list[float | None]:
     with NPS_FILE.open(encoding="utf-8-sig") as file:
         scores = [row["recommendation_score"] for row in csv.DictReader(file)]
-    read = [None if score in ("", "NA") else float(score) for score in scores]
-    warehouse = (
-        Warehouse(tmp_path).surveys(responses=answers("long-term", "nps", read)).build(select="+kpi_satisfaction")
-    )
-    row = figures(warehouse, "nps", "survey", "long-term")
-    assert scores.count("NA") + scores.count("") == 42
-    assert (row["responses"], row["nps"]) == (134, pytest.approx(62.687, abs=0.0005))
+    return [None if score in ("", "NA") else float(score) for score in scores]

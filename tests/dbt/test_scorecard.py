@@ -117,23 +117,33 @@ def test_evidence_leads_to_raw_records(warehouse: duckdb.DuckDBPyConnection) -> 
 
 
 @pytest.mark.parametrize(
-    ("family", "lie"),
+    "lies",
     [
-        ("flow", "delete from marts.kpi_evidence where kpi_id = 'throughput' and item_key = 'jira:1'"),
-        ("flow", "update marts.kpi_evidence set contribution = contribution + 1 where kpi_id = 'cycle_time_p50'"),
-        ("flow", "update marts.kpi_scorecard set value = null where kpi_id = 'lead_time_p85' and scope_type = 'all'"),
-        ("flow", "delete from marts.kpi_scorecard where kpi_id = 'defect_ratio' and scope_type = 'project'"),
-        ("wip", "update marts.kpi_scorecard set value = 7 where kpi_id = 'wip' and scope_type = 'all'"),
-        ("sprints", "delete from marts.kpi_evidence where kpi_id = 'say_do' and role = 'committed'"),
-        ("satisfaction", "update marts.kpi_evidence set contribution = 1 where kpi_id = 'nps'"),
+        {
+            "flow": "delete from marts.kpi_evidence where kpi_id = 'throughput' and item_key = 'jira:1'",
+            "wip": "update marts.kpi_scorecard set value = 7 where kpi_id = 'wip' and scope_type = 'all'",
+            "sprints": "delete from marts.kpi_evidence where kpi_id = 'say_do' and role = 'committed'",
+            "satisfaction": "update marts.kpi_evidence set contribution = 1 where kpi_id = 'nps'",
+        },
+        {"flow": "update marts.kpi_evidence set contribution = contribution + 1 where kpi_id = 'cycle_time_p50'"},
+        {
+            "flow": "delete from marts.kpi_scorecard where kpi_id = 'defect_ratio' and scope_type = 'project'",
+            "wip": "update marts.kpi_scorecard set value = null where kpi_id = 'wip' and scope_type = 'all'",
+            "sprints": "delete from marts.kpi_scorecard where kpi_id = 'velocity'",
+            "satisfaction": "delete from marts.kpi_evidence where kpi_id = 'nps' and role = 'passive'",
+        },
     ],
+    ids=["missing or wrong evidence", "wrong contributions", "missing values"],
 )
-def test_the_evidence_tests_can_fail(home: Path, tmp_path: Path, family: str, lie: str) -> None:
+def test_the_evidence_tests_can_fail(home: Path, tmp_path: Path, lies: dict[str, str]) -> None:
     copy_warehouse(home, tmp_path)
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as warehouse:
-        warehouse.execute(lie)
-    with pytest.raises(AssertionError, match=EVIDENCE_TESTS[family]):
-        run_dbt(tmp_path, {"kpi_targets": TARGETS}, "test", EVIDENCE_TESTS[family])
+        for lie in lies.values():
+            warehouse.execute(lie)
+    with pytest.raises(AssertionError) as failure:
+        run_dbt(tmp_path, {"kpi_targets": TARGETS}, "test", " ".join(EVIDENCE_TESTS.values()))
+    failed = {family for family, test in EVIDENCE_TESTS.items() if f"{test}:" in str(failure.value)}
+    assert failed == lies.keys()
 
 
 def test_dbt_unit_tests(home: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -200,11 +201,30 @@ def cases(seed: int) -> Iterator[tuple[str, list[Story], list[Sprint], bool]]:
     yield "azure:team:", random_stories(dice, [sprint.sprint_id for sprint in iterations()], 1), iterations(), False
 
 
-@settings(
-    max_examples=2, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
-)
+def settings_for(examples: int) -> settings:
+    """Each example is a warehouse of 800 histories; shrinking a seed would tell nothing."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@settings_for(1)
 @given(st.integers(min_value=0, max_value=2**32))
 def test_models_agree_with_the_oracle(seed: int) -> None:
+    compare(seed)
+
+
+@pytest.mark.slow
+@settings_for(10)
+@given(st.integers(min_value=0, max_value=2**32))
+def test_models_agree_with_the_oracle_on_more_histories(seed: int) -> None:
+    compare(seed)
+
+
+def compare(seed: int) -> None:
     (_, jira, sprints, _), (_, azure, _, _) = told = list(cases(seed))
     with TemporaryDirectory() as folder:
         warehouse = build(Path(folder), jira, azure, sprints)
