@@ -136,10 +136,13 @@ def sandbox_advance(days: Annotated[int, typer.Option(min=1, help="How many days
 
 def main() -> None:
     """Run a command; every error is one readable paragraph on standard error, never a traceback."""
-    from orchestration.commands.failing import readable_errors
+    from orchestration.commands.failing import leave_at_once, readable_errors
 
-    with readable_errors():
-        app(prog_name="pmo")
+    try:
+        with readable_errors():
+            app(prog_name="pmo")
+    except SystemExit as end:
+        leave_at_once(end)
 
 
 if __name__ == "__main__":
