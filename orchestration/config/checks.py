@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -33,7 +34,10 @@ class Checker:
     def problems(self) -> list[Problem]:
         found = [*self._general(), *self._duplicates()]
         for number, connection in enumerate(self._parsed.connections):
-            found += self._connection(("connections", number), connection)
+            found += [
+                replace(problem, text=f"connection `{connection.id}`: {problem.text}")
+                for problem in self._connection(("connections", number), connection)
+            ]
         return sorted(found, key=lambda problem: problem.line or 0)
 
     def _problem(self, path: Path, text: str) -> Problem:
@@ -75,13 +79,13 @@ class Checker:
             yield from self._variable((*path, "client_secret_env"), connection.client_secret_env or "")
         else:
             text = "needs either `token_env`, or all of `tenant_id`, `client_id` and `client_secret_env`."
-            yield self._problem(path, f"connection `{connection.id}` {text}")
+            yield self._problem(path, text)
 
     def _survey(self, path: Path, connection: SurveyFileSection) -> Iterator[Problem]:
         single = connection.metric is not None and connection.score_column is not None
         if bool(connection.questions) == single or (connection.questions and connection.score_column):
             text = "needs either `metric` and `score_column`, or [[connections.questions]] tables."
-            yield self._problem(path, f"connection `{connection.id}` {text}")
+            yield self._problem(path, text)
         scales: list[tuple[Path, SurveyFileSection | QuestionSection]] = [(path, connection)]
         scales += [((*path, "questions", n), q) for n, q in enumerate(connection.questions)]
         for where, scale in scales:

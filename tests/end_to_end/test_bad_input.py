@@ -144,7 +144,7 @@ def test_html_instead_of_json(user: Workspace):
 @pytest.mark.parametrize(
     ("configuration", "words"),
     [
-        (GOOD + 'token_evn = "X"\n', ["pmo.toml", "line 11", "token_evn", "token_env"]),
+        (GOOD + 'delimeter = ";"\n', ["pmo.toml", "line 12", "delimeter", "delimiter"]),
         (GOOD.replace('kind = "survey_file"', 'kind = "jria"'), ["line 4", "jria", "jira"]),
         ("[[connections]\nid = 1\n", ["pmo.toml", "line 1"]),
         (GOOD.replace('metric = "nps"', 'metric = "npss"'), ["line 7", "npss"]),
