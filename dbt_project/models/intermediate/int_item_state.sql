@@ -43,6 +43,8 @@ with
             item_type_id,
             coalesce(parent_id, epic_id) as parent_id,
             is_flagged,
+            has_stage_field_change,
+            has_team_field_change,
         from jira_histories
         where item_key not in (select item_key from subtask_histories)
         union all
@@ -71,6 +73,8 @@ with
             item_type_id,
             coalesce(parent_id, epic_id),
             is_flagged,
+            has_stage_field_change,
+            has_team_field_change,
         from subtask_histories
     ),
 
@@ -114,6 +118,8 @@ with
             item_type_id,
             parent_id,
             is_flagged,
+            has_stage_field_change,
+            has_team_field_change,
             '' as board_id,
             area_id,
             recorded_path,
@@ -156,6 +162,8 @@ select
     types.is_subtask,
     {{ key("placed.connection_id", "placed.parent_id") }} as parent_item_key,
     placed.is_flagged,
+    placed.has_stage_field_change,
+    placed.has_team_field_change,
 from placed
 cross join settings
 left join

@@ -12,6 +12,7 @@ with
             items.deleted_at
         from states
         inner join items on states.item_key = items.item_key
+        where states.has_team_field_change
         qualify
             states.team_key
             is distinct from lag(states.team_key) over (partition by states.item_key order by states.state_number)

@@ -1,5 +1,5 @@
 with
-    states as (select * from {{ ref("int_item_state") }}),
+    states as not materialized(select * from {{ ref("int_item_state") }}),
     items as (select * from {{ ref("int_item") }}),
     teams as (select * from {{ ref("dim_team") }}),
     working_time as (select * from {{ ref("int_working_time") }}),
@@ -7,6 +7,7 @@ with
     entries as (
         select *, lag(stage) over item_life as previous_stage, lag(status_id) over item_life as previous_status_id,
         from states
+        where has_stage_field_change
         window item_life as (partition by item_key order by state_number)
         qualify is_creation or status_id is distinct from previous_status_id or stage is distinct from previous_stage
     ),

@@ -21,6 +21,7 @@ with
                 {{ attribute }}, lag({{ attribute }}) over item_life as from_{{ attribute }},
             {% endfor %}
         from states
+        where has_stage_field_change or has_team_field_change
         window item_life as (partition by item_key order by state_number)
         qualify
             state_number = 1

@@ -16,25 +16,33 @@ with
                 revisions.state,
                 coalesce(revisions.resolved_reason, revisions.reason),
                 revisions.project,
-                revisions.item_type,
-                revisions.area_id,
-                revisions.area_path,
+                revisions.item_type
+            ) as stage_fields,
+            row(revisions.project, revisions.area_id, revisions.area_path) as team_fields,
+            row(
                 revisions.iteration_id,
                 revisions.iteration_path,
                 revisions.points,
                 revisions.remaining_hours,
                 coalesce(revisions.is_blocked, false)
-            ) as attributes,
+            ) as other_fields,
             revisions.*,
         from revisions
         inner join items on revisions.connection_id = items.connection_id and revisions.item_id = items.item_id
     ),
 
     changed as (
-        select *, row_number() over item_life as revision_number
+        select
+            *,
+            row_number() over item_life as revision_number,
+            (stage_fields is distinct from lag(stage_fields) over item_life) as has_stage_field_change,
+            (team_fields is distinct from lag(team_fields) over item_life) as has_team_field_change,
         from tracked
         window item_life as (partition by item_key order by changed_from, rev)
-        qualify revision_number = 1 or attributes is distinct from lag(attributes) over item_life
+        qualify
+            has_stage_field_change
+            or has_team_field_change
+            or other_fields is distinct from lag(other_fields) over item_life
     ),
 
     -- The iteration's node by its number, so that a renamed iteration stays the same one; else by its path.
@@ -79,6 +87,8 @@ select
     coalesce(placed.area_id, '') as area_id,
     coalesce(placed.area_path, '') as recorded_path,
     coalesce(placed.is_blocked, false) as is_flagged,
+    placed.has_stage_field_change,
+    placed.has_team_field_change,
 from placed
 left join
     team_iterations

@@ -25,52 +25,88 @@
 } -%}
 with
     items as (select * from {{ ref("int_item") }} where tool = 'jira'),
-    -- Imports bring changes that are older than the item: they count as of its creation.
-    changes as (
+    changes as not materialized(
         select
-            items.item_key,
-            items.deleted_at,
-            greatest(changes.changed_at, items.created_at) as valid_from,
-            changes.history_id,
-            coalesce(changes.item_number, 0) as item_number,
-            changes.author_id,
-            changes.attribute,
-            changes.from_id,
-            changes.from_text,
-            changes.to_id,
-            changes.to_text,
-        from {{ ref("stg_jira__issue_changes") }} as changes
-        inner join items on changes.connection_id = items.connection_id and changes.issue_id = items.item_id
-        where changes.attribute in ('{{ attributes.keys() | join("', '") }}')
+            connection_id,
+            issue_id as item_id,
+            history_id,
+            coalesce(item_number, 0) as item_number,
+            changed_at,
+            author_id,
+            attribute,
+            from_id,
+            from_text,
+            to_id,
+            to_text,
+        from {{ ref("stg_jira__issue_changes") }}
+        where attribute in ('{{ attributes.keys() | join("', '") }}')
     ),
 
-    -- All changes of one history apply together; of two of the same attribute the later holds.
+    -- All changes of one history apply together; of two of the same attribute the later holds. Most histories change
+    -- one field alone and need no grouping.
+    several as (
+        select connection_id, item_id, history_id
+        from changes
+        group by connection_id, item_id, history_id
+        having count(*) > 1
+    ),
+
     histories as (
         select
-            item_key,
-            valid_from,
-            history_id,
-            any_value(author_id) as author_id,
-            min(item_number) as item_number,
+            changes.connection_id,
+            changes.item_id,
+            changes.history_id,
+            changes.changed_at,
+            changes.author_id,
+            changes.item_number,
             {% for attribute, (_, to_value) in attributes.items() -%}
-                arg_max({{ to_value }}, item_number) filter (where attribute = '{{ attribute }}') as {{ attribute }},
+                case when changes.attribute = '{{ attribute }}' then {{ to_value }} end as {{ attribute }},
             {% endfor %}
         from changes
-        where deleted_at is null or valid_from < deleted_at
-        group by item_key, valid_from, history_id
+        anti join
+            several
+            on changes.connection_id = several.connection_id
+            and changes.item_id = several.item_id
+            and changes.history_id = several.history_id
+        union all
+        select
+            changes.connection_id,
+            changes.item_id,
+            changes.history_id,
+            min(changes.changed_at),
+            min(changes.author_id),
+            min(changes.item_number),
+            {% for attribute, (_, to_value) in attributes.items() -%}
+                arg_max({{ to_value }}, changes.item_number) filter (where changes.attribute = '{{ attribute }}'),
+            {% endfor %}
+        from changes
+        semi join
+            several
+            on changes.connection_id = several.connection_id
+            and changes.item_id = several.item_id
+            and changes.history_id = several.history_id
+        group by changes.connection_id, changes.item_id, changes.history_id
     ),
 
     -- The value at creation is what the first change leaves, else today's.
     first_values as (
         select
-            item_key,
+            items.item_key,
             {% for attribute, (from_value, _) in attributes.items() -%}
-                arg_min({{ from_value }}, {{ history_order("valid_from", "history_id", "item_number") }}) filter (
-                    where attribute = '{{ attribute }}'
-                ) as {{ attribute }},
+                arg_min(
+                    {{ from_value }},
+                    {{
+                        history_order(
+                            "greatest(changes.changed_at, items.created_at)",
+                            "changes.history_id",
+                            "changes.item_number",
+                        )
+                    }}
+                ) filter (where changes.attribute = '{{ attribute }}') as {{ attribute }},
             {% endfor %}
         from changes
-        group by item_key
+        inner join items on changes.connection_id = items.connection_id and changes.item_id = items.item_id
+        group by items.item_key
     ),
 
     creations as (
@@ -94,8 +130,17 @@ with
             {{ attributes.keys() | join(", ") }},
         from creations
         union all
-        select item_key, valid_from, history_id, item_number, author_id, {{ attributes.keys() | join(", ") }},
+        select
+            items.item_key,
+            -- Imports bring changes that are older than the item: they count as of its creation.
+            greatest(histories.changed_at, items.created_at) as valid_from,
+            histories.history_id,
+            histories.item_number,
+            histories.author_id,
+            {% for attribute in attributes -%} histories.{{ attribute }}, {% endfor %}
         from histories
+        inner join items on histories.connection_id = items.connection_id and histories.item_id = items.item_id
+        where items.deleted_at is null or greatest(histories.changed_at, items.created_at) < items.deleted_at
     )
 
 select
@@ -113,6 +158,8 @@ select
     -- Sprint ids, separated by commas alone; '' = in none.
     replace(last_value(events.sprint ignore nulls) over item_life, ' ', '') as sprint_ids,
     events.sprint is not null as has_sprint_change,
+    coalesce(events.status, events.resolution, events.project, events.item_type) is not null as has_stage_field_change,
+    coalesce(events.sprint, events.project) is not null as has_team_field_change,
     try_cast(last_value(events.points ignore nulls) over item_life as double) as points,
     try_cast(last_value(events.remaining ignore nulls) over item_life as double) / 3600 as remaining_hours,
     last_value(events.project ignore nulls) over item_life as project_id,

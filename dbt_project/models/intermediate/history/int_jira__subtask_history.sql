@@ -77,8 +77,19 @@ with
 
     merged as (
         select
-            own.* exclude (state_number, valid_from, valid_to, history_id, item_number, author_id, parent_key),
+            own.* exclude (
+                state_number,
+                valid_from,
+                valid_to,
+                history_id,
+                item_number,
+                author_id,
+                parent_key,
+                has_stage_field_change,
+                has_team_field_change
+            ),
             own.state_number = 1 and filled.is_own as is_creation,
+            own.has_stage_field_change and filled.is_own as has_stage_field_change,
             filled.valid_from,
             filled.history_id,
             filled.item_number,
@@ -94,8 +105,19 @@ with
             and filled.own_state_number = own.state_number
         union all
         select
-            own.* exclude (state_number, valid_from, valid_to, history_id, item_number, author_id, parent_key),
+            own.* exclude (
+                state_number,
+                valid_from,
+                valid_to,
+                history_id,
+                item_number,
+                author_id,
+                parent_key,
+                has_stage_field_change,
+                has_team_field_change
+            ),
             own.state_number = 1 as is_creation,
+            own.has_stage_field_change,
             own.valid_from,
             own.history_id,
             own.item_number,
@@ -109,6 +131,7 @@ with
 
 select
     merged.* exclude (tie_break),
+    true as has_team_field_change,
     row_number() over item_life as state_number,
     coalesce(lead(merged.valid_from) over item_life, items.deleted_at) as valid_to,
 from merged
