@@ -28,9 +28,15 @@ def print_summary(
     _checks(console, record, home)
     _publication(console, record)
     ending = "[bold green]Done[/]" if is_done else "[bold red]Not everything was done[/] (exit status 1)"
-    console.print(f"{ending} in {seconds:.1f} s. `make dev` shows assets, lineage, checks and runs.", highlight=False)
+    console.print(
+        f"{ending} in {seconds:.1f} s. `make dev` shows assets, lineage, checks and runs.",
+        highlight=False,
+        soft_wrap=True,
+    )
     if settings.is_sandbox:
-        console.print("Links in the dashboard lead into the sandbox; serve it again with: pmo sandbox serve")
+        console.print(
+            "Links in the dashboard lead into the sandbox; serve it again with: pmo sandbox serve", soft_wrap=True
+        )
 
 
 def _connections(record: RunRecord) -> Table:
