@@ -136,7 +136,7 @@ def test_html_instead_of_json(user: Workspace):
     finally:
         server.shutdown()
     assert status != 0
-    assert_readable(text, "bad-jira", "HTML")
+    assert_readable(text, "bad-jira", "sign-in page")
     assert_survey_published(user)
     assert_no_secret_on_disk(user)
 

@@ -1,5 +1,13 @@
 with
-    items as (select min(created_at) as first_at, max(now_at) as last_at from {{ ref("int_item") }}),
+    -- Surveys may be older than the first work item, or there may be no work items at all.
+    facts as (
+        select created_at as happened_at
+        from {{ ref("int_item") }}
+        union all
+        select submitted_at
+        from {{ ref("stg_surveys__responses") }}
+    ),
+    starts as (select min(happened_at) as first_at from facts),
     connections as (select max(watermark_at) as watermark_at from {{ ref("int_connection") }}),
     settings as (select * from {{ ref("int_setting") }}),
 
@@ -7,10 +15,14 @@ with
         select
             cast(
                 unnest(
-                    {{ day_series("date_trunc('year', items.first_at)", "connections.watermark_at + interval 2 year") }}
+                    {{
+                        day_series(
+                            "date_trunc('year', starts.first_at)", "connections.watermark_at + interval 2 year"
+                        )
+                    }}
                 ) as date
             ) as day_date
-        from items
+        from starts
         cross join connections
     )
 
