@@ -1,28 +1,8 @@
 with
     states as not materialized(select * from {{ ref("int_item_state") }}),
-    items as (select * from {{ ref("int_item") }}),
+    intervals as not materialized(select * from {{ ref("int_state_interval") }}),
     teams as (select * from {{ ref("dim_team") }}),
-    working_time as (select * from {{ ref("int_working_time") }}),
-
-    entries as (
-        select *, lag(stage) over item_life as previous_stage, lag(status_id) over item_life as previous_status_id,
-        from states
-        where has_stage_field_change
-        window item_life as (partition by item_key order by state_number)
-        qualify is_creation or status_id is distinct from previous_status_id or stage is distinct from previous_stage
-    ),
-
-    intervals as (
-        select
-            entries.*,
-            row_number() over item_life as sequence,
-            lead(entries.state_number) over item_life as next_state_number,
-            coalesce(lead(entries.valid_from) over item_life, items.deleted_at) as left_at,
-            coalesce(lead(entries.valid_from) over item_life, items.deleted_at, items.now_at) as measured_to_at,
-        from entries
-        inner join items on entries.item_key = items.item_key
-        window item_life as (partition by entries.item_key order by entries.state_number)
-    ),
+    working_time as not materialized(select * from {{ ref("int_working_time") }}),
 
     -- Changes of one instant that lie in several histories: the last one's estimate holds for the instant.
     crowded as (

@@ -2,8 +2,8 @@
 -- has nothing to leave, deletion nothing to enter. Only moves up to the watermark are here.
 {%- set attributes = ["stage", "team_key", "project_key", "item_type", "type_group", "is_subtask"] %}
 with
-    states as (select * from {{ ref("int_item_state") }}),
-    items as (select * from {{ ref("int_item") }}),
+    states as not materialized(select * from {{ ref("int_item_state") }}),
+    items as (select item_key, deleted_at from {{ ref("int_item") }} where deleted_at is not null),
     connections as (select * from {{ ref("int_connection") }}),
     teams as (select * from {{ ref("dim_team") }}),
     projects as (select * from {{ ref("dim_project") }}),
@@ -11,53 +11,45 @@ with
     settings as (select * from {{ ref("int_setting") }}),
     nodes as (select * from {{ ref("int_portfolio_node") }}),
 
+    -- Rows that may differ from the one before; where nothing differs after all, nothing is entered or left.
     changes as (
         select
             item_key,
             connection_id,
             state_number,
-            valid_from,
+            valid_from as moved_at,
+            lead(valid_from) over item_life as next_move_at,
             {% for attribute in attributes -%}
-                {{ attribute }}, lag({{ attribute }}) over item_life as from_{{ attribute }},
+                lag({{ attribute }}) over item_life as from_{{ attribute }}, {{ attribute }} as to_{{ attribute }},
             {% endfor %}
         from states
         where has_stage_field_change or has_team_field_change
         window item_life as (partition by item_key order by state_number)
-        qualify
-            state_number = 1
-            {% for attribute in attributes -%} or {{ attribute }} is distinct from from_{{ attribute }} {% endfor %}
     ),
 
-    stays as (
-        select
-            changes.*,
-            items.deleted_at,
-            coalesce(lead(changes.valid_from) over item_life, items.deleted_at) as left_at,
-            lead(changes.state_number) over item_life is null and items.deleted_at is not null as is_last_of_deleted,
-        from changes
-        inner join items on changes.item_key = items.item_key
-        window item_life as (partition by changes.item_key order by changes.state_number)
+    deleted_items as (
+        select states.item_key, max(states.state_number) as state_number, any_value(items.deleted_at) as deleted_at
+        from states
+        inner join items on states.item_key = items.item_key
+        group by states.item_key
     ),
 
     moves as (
+        select changes.* exclude (next_move_at), coalesce(changes.next_move_at, deleted_items.deleted_at) as left_at
+        from changes
+        left join deleted_items on changes.item_key = deleted_items.item_key
+        union all by name
         select
-            item_key,
-            connection_id,
-            state_number,
-            valid_from as moved_at,
-            left_at,
-            {% for attribute in attributes -%} from_{{ attribute }}, {{ attribute }} as to_{{ attribute }}, {% endfor %}
-        from stays
-        union all
-        select
-            item_key,
-            connection_id,
-            state_number + 1,
-            deleted_at,
-            null,
-            {% for attribute in attributes -%} {{ attribute }}, null, {% endfor %}
-        from stays
-        where is_last_of_deleted
+            states.item_key,
+            states.connection_id,
+            states.state_number + 1 as state_number,
+            deleted_items.deleted_at as moved_at,
+            {% for attribute in attributes -%} states.{{ attribute }} as from_{{ attribute }}, {% endfor %}
+        from states
+        inner join
+            deleted_items
+            on states.item_key = deleted_items.item_key
+            and states.state_number = deleted_items.state_number
     ),
 
     zoned as (
