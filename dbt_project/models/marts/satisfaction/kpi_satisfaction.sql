@@ -2,7 +2,7 @@
 with
     scopes as (select * from {{ ref("int_survey_scope") }}),
     responses as (select * from {{ ref("fct_survey_response") }}),
-    invitations as (select * from {{ ref("stg_surveys__invitations") }} where not is_deleted and invited is not null),
+    invitations as (select * from {{ ref("int_survey_invitation") }}),
     settings as (select * from {{ ref("int_setting") }}),
     survey_settings as (select * from {{ ref("survey_settings") }}),
 
