@@ -164,6 +164,7 @@ select
     placed.is_flagged,
     placed.has_stage_field_change,
     placed.has_team_field_change,
+    coalesce(team_choices.choice_number, 0) * 100000 + coalesce(types.type_number, 0) as place_number,
 from placed
 cross join settings
 left join

@@ -79,5 +79,11 @@ with
         from mapped
     )
 
-select connection_id, item_type_id, item_type, type_group, coalesce(is_subtask, type_group = 'sub-task') as is_subtask,
+select
+    connection_id,
+    item_type_id,
+    item_type,
+    type_group,
+    coalesce(is_subtask, type_group = 'sub-task') as is_subtask,
+    row_number() over (order by connection_id, item_type_id) as type_number,
 from grouped

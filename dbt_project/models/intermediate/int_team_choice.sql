@@ -99,5 +99,6 @@ select
         connection_id || ':project:' || substr(project_key, length(connection_id) + 2)
     ) as team_key,
     team as seed_team,
+    row_number() over (order by connection_id, raw_project_id, board_id, area_id, recorded_path) as choice_number,
 from matched
 where preference = 1

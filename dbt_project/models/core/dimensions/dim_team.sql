@@ -3,7 +3,7 @@ with
     board_teams as (select * from {{ ref("int_board_team") }}),
     azure_devops_teams as (select * from {{ ref("stg_azure_devops__teams") }}),
     team_areas as (select * from {{ ref("stg_azure_devops__team_areas") }} where not is_deleted),
-    team_iterations as (select * from {{ ref("stg_azure_devops__team_iterations") }} where not is_deleted),
+    team_iterations as (select * from {{ ref("stg_azure_devops__team_iterations") }}),
     sprints as (select * from {{ ref("stg_jira__sprints") }}),
     choices as (select * from {{ ref("int_team_choice") }}),
     states as (select * from {{ ref("int_item_state") }}),

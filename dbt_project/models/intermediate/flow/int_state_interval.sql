@@ -2,6 +2,7 @@
 with
     states as (select * from {{ ref("int_item_state") }} where has_stage_field_change),
     items as (select * from {{ ref("int_item") }}),
+    places as (select * from {{ ref("int_place") }}),
 
     entries as (
         select *, lag(stage) over item_life as previous_stage, lag(status_id) over item_life as previous_status_id,
@@ -19,13 +20,9 @@ with
             entries.status,
             entries.stage,
             entries.previous_stage,
-            entries.project_key,
-            entries.team_key,
-            entries.item_type,
-            entries.type_group,
+            entries.place_number,
             entries.raw_record_key,
             entries.points,
-            entries.is_subtask,
             entries.valid_from,
             row_number() over item_life as sequence,
             lead(entries.state_number) over item_life as next_state_number,
@@ -36,5 +33,12 @@ with
         window item_life as (partition by entries.item_key order by entries.state_number)
     )
 
-select *
+select
+    intervals.* exclude (place_number),
+    places.project_key,
+    places.team_key,
+    places.item_type,
+    places.type_group,
+    places.is_subtask,
 from intervals
+inner join places on intervals.place_number = places.place_number

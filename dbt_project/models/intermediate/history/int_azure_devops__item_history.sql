@@ -3,7 +3,17 @@ with
     revisions as (select * from {{ ref("stg_azure_devops__revisions") }}),
     areas as (select * from {{ ref("int_azure_devops__area") }}),
     iterations as (select * from {{ ref("stg_azure_devops__iterations") }}),
-    team_iterations as (select * from {{ ref("stg_azure_devops__team_iterations") }} where not is_deleted),
+    -- An iteration that the team no longer subscribes to keeps its past, unless another one took its path.
+    team_iterations as (
+        select *
+        from {{ ref("stg_azure_devops__team_iterations") }}
+        qualify
+            row_number() over (
+                partition by connection_id, team_id, iteration_path
+                order by is_deleted, deleted_seen_at desc, iteration_guid
+            )
+            = 1
+    ),
 
     tracked as (
         select
