@@ -39,13 +39,12 @@ lint: setup ## formatters, linters, types, import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfmt --check --quiet dbt_project/models dbt_project/macros dbt_project/tests
-	@$(BIN)/sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
+	@$(BIN)/sqlfmt --check --quiet dbt_project
 
 format: setup ## let the formatters write
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
-	@$(BIN)/sqlfmt --quiet dbt_project/models dbt_project/macros dbt_project/tests
+	@$(BIN)/sqlfmt --quiet dbt_project
 
 bench: setup ## benchmarks, each beside its peer or limit, as ratios
 	@$(BIN)/python -m tests.bench

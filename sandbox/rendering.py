@@ -16,6 +16,7 @@ from sandbox import organisation
 from sandbox.model import Tool
 from sandbox.organisation import Organisation
 from sandbox.render import azure_devops, jira
+from sandbox.render.seeds import write_seeds
 from sandbox.render.surveys import write_surveys
 from sandbox.store import Store
 
@@ -72,12 +73,14 @@ def advance(home: Path, days: int) -> datetime:
 
 def _render(home: Path, items: int, say: Say) -> None:
     with Organisation(home) as organised:
-        tools = [site.tool for site in organised.sites()]
+        sites = list(organised.sites())
+        tools = [site.tool for site in sites]
         version = organised.version
         stale = [tool for tool in tools if _rendered_version(home, tool) != version]
         if stale:
             say(f"Rendering {', '.join(stale)} …")
         write_surveys(organised.answers(), home / "surveys")
+        write_seeds(sites, home / "seeds")
     if items < _WORTH_A_PROCESS or len(stale) < 2:
         for tool in stale:
             _render_site(home, tool)

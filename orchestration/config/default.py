@@ -38,6 +38,7 @@ def load(asked: Path | None, home: Home, environ: Mapping[str, str]) -> tuple[Se
     key = pseudonym_key(home.root, environ)
     if file != SANDBOX_FILE:
         return load_settings(file, environ, key.key), key
+    (home.sandbox / "seeds").mkdir(parents=True, exist_ok=True)  # the sandbox fills it when it comes up
     settings = load_settings(file, {**SANDBOX_TOKEN, **environ}, key.key, folder=home.sandbox)
     return _moved(settings, sandbox_port(environ)), key
 

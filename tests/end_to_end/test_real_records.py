@@ -139,7 +139,7 @@ def test_every_issue_arrived_and_every_history_is_complete(published: Workspace)
 def test_nps_of_the_long_term_survey(published: Workspace):
     rows = published.query(
         "select distinct responses, promoters, passives, detractors, round(nps, 3) from marts.kpi_satisfaction "
-        "where survey = 'long-term 2020-01' and metric = 'nps' and period_type = 'month' and scope_type = 'all'"
+        "where metric = 'nps' and period_type = 'month' and scope_type = 'survey' and scope_name = 'long-term 2020-01'"
     )
     assert len(rows) == 1
     responses, promoters, passives, detractors, nps = rows[0]
