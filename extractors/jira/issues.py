@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pyarrow.compute as pc
 from msgspec import Raw
 
 from extractors.connection import ExtractReport, Progress
@@ -147,21 +148,16 @@ class IssueLoader:
         self._bytes = 0
 
     def _drop_lost_links(self) -> None:
-        """Links that an issue of this batch had and has no more."""
-        known = self._writer.landing.latest(
-            "jira/issue_links",
-            self._writer.connection.id,
-            ["record_id", "source_issue_id", "target_issue_id", "is_deleted"],
-        )
-        if not known.num_rows:
+        """Links that an issue of this batch had and has no more. Issues that are new here have none to lose."""
+        landing, connection_id = self._writer.landing, self._writer.connection.id
+        ids = [row[0] for row in self._rows.issues]
+        landed = landing.latest("jira/issues", connection_id, ["record_id"], record_ids=ids)["record_id"]
+        if not len(landed):
             return
-        here = {row[0] for row in self._rows.issues}
-        gone = [
-            row["record_id"]
-            for row in known.to_pylist()
-            if not row["is_deleted"] and row["record_id"] not in self._rows.links and (row["source_issue_id"] in here)
-        ]
-        self._writer.delete("jira/issue_links", gone)
+        known = landing.latest("jira/issue_links", connection_id, ["record_id", "source_issue_id", "is_deleted"])
+        here = pc.is_in(known["source_issue_id"], value_set=landed)
+        held = known.filter(pc.and_(here, pc.invert(known["is_deleted"])))["record_id"].to_pylist()
+        self._writer.delete("jira/issue_links", [link for link in held if link not in self._rows.links])
 
 
 class _HistoryId(msgspec.Struct):
