@@ -41,6 +41,7 @@ PORT_BASE = 8771
 _OFFSETS = {Tool.JIRA_CLOUD: 0, Tool.JIRA_DC: 1, Tool.AZURE_DEVOPS: 2}
 _SURVEYS = 3
 _START_SECONDS, _START_ITEMS_PER_SECOND = 120.0, 500
+_END_SECONDS = 10.0
 
 
 class Serving(msgspec.Struct):
@@ -177,8 +178,20 @@ def start_background(
         if process.poll() is not None:
             break
         time.sleep(0.05)
+    _end(process)
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
     raise SandboxError(f"The sandbox did not come up: {last[0]} (all of it: {log})")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Nobody waits for it any more: it shall not hold the ports later on."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def main(arguments: list[str] | None = None) -> int:
