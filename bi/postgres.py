@@ -9,6 +9,7 @@ somebody still reads them, by the next load.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,23 +30,31 @@ ADVISORY_LOCK = 0x706D6F  # "pmo": one load into a database at a time
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def load_postgres(target: PostgresTarget, published: Path, tables: list[Table]) -> dict[str, int]:
-    """Load `tables` from `published`/marts.duckdb into the target's schema; returns rows per table.
+@dataclass(frozen=True)
+class Loaded:
+    """What a load did: rows by table, and what a person should know although the new marts are served."""
+
+    rows: dict[str, int]
+    notices: tuple[str, ...] = ()
+
+
+def load_postgres(target: PostgresTarget, published: Path, tables: list[Table]) -> Loaded:
+    """Load `tables` from `published`/marts.duckdb into the target's schema.
 
     Raises PublishError that names server, database and user (never the password); PostgreSQL then
-    still has the marts that it had.
+    still has the marts that it had. What goes wrong after the new ones are visible is a notice.
     """
     try:
         with _connect(target) as connection:
             with connection.transaction():
                 rows = _load_and_swap(connection, target, published, tables)
-            _drop_old(connection, target.schema)
-            return rows
+            return Loaded(rows, _drop_old(connection, target))
     except psycopg.Error as error:
         raise PublishError(_readable(target, error)) from error
 
 
 def _connect(target: PostgresTarget) -> Connection:
+    """No sslmode here: libpq encrypts where the server can, and PGSSLMODE, PGSSLROOTCERT … say what must be."""
     return psycopg.connect(
         host=target.host,
         port=target.port,
@@ -105,27 +114,51 @@ def _grant(connection: Connection, target: PostgresTarget, loading: str) -> None
         connection.execute(statement)
 
 
-def _drop_old(connection: Connection, schema: str) -> None:
-    """Drop the replaced schemas; one that a long query still reads is left to the next load."""
-    old = connection.execute(
-        "select nspname from pg_namespace where starts_with(nspname, %s)", [f"{schema}__old_"]
-    ).fetchall()
-    connection.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(DROP_WAIT)))
-    for (name,) in old:
-        try:
-            connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(str(name))))
-        except psycopg.errors.LockNotAvailable:
-            continue
+def _drop_old(connection: Connection, target: PostgresTarget) -> tuple[str, ...]:
+    """Drop the replaced schemas; one that a long query still reads is left to the next load.
+
+    Never raises a psycopg.Error: the load is done by now. What else is in the way comes back as a notice.
+    """
+    failure: psycopg.Error | None = None
+    try:
+        old = connection.execute(
+            "select nspname from pg_namespace where starts_with(nspname, %s)", [f"{target.schema}__old_"]
+        ).fetchall()
+        connection.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(DROP_WAIT)))
+        for (name,) in old:
+            failure = _try_to_drop(connection, str(name)) or failure
+    except psycopg.Error as error:
+        failure = error
+    if failure is None:
+        return ()
+    return (
+        f"{target} was loaded and serves the new marts, but replaced tables remain in schemas named "
+        f"{target.schema}__old_… and take space. The server or driver said: {_said(target, failure)}. The next load "
+        "tries again to drop them; their owner or an administrator may: drop schema <name> cascade",
+    )
+
+
+def _try_to_drop(connection: Connection, schema: str) -> psycopg.Error | None:
+    """What stood in the way; None if it is dropped or only in use."""
+    try:
+        connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(schema)))
+    except psycopg.errors.LockNotAvailable:
+        return None
+    except psycopg.Error as error:
+        return error
+    return None
+
+
+def _said(target: PostgresTarget, error: psycopg.Error) -> str:
+    detail = str(error).strip().splitlines()
+    said = detail[0] if detail else type(error).__name__
+    return said.replace(target.password, "***") if target.password else said
 
 
 def _readable(target: PostgresTarget, error: psycopg.Error) -> str:
-    detail = str(error).strip().splitlines()
-    said = detail[0] if detail else type(error).__name__
-    if target.password:
-        said = said.replace(target.password, "***")
     return (
         f"The files are published, but {target} was not loaded; it still has the marts it had. "
-        f"The server or driver said: {said}. {_remedy(error, target)}"
+        f"The server or driver said: {_said(target, error)}. {_remedy(error, target)}"
     )
 
 

@@ -55,17 +55,18 @@ def publish(
     with versions.locked():
         with versions.building(run, as_of) as folder:
             written = _write_files(warehouse, folder, home / "cache", run, manifest)
+        notices = written.notices
         if postgres and not as_of:
             from bi.postgres import load_postgres
 
-            load_postgres(postgres, versions.stable_path(None), written.tables)
+            notices += load_postgres(postgres, versions.stable_path(None), written.tables).notices
     return Publication(
         folder=versions.stable_path(as_of),
         version=written.version,
         tables=written.rows,
         data_as_of=written.data_as_of,
         postgres=postgres if not as_of else None,
-        notices=written.notices,
+        notices=notices,
     )
 
 

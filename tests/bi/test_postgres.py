@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import socket
+import struct
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +24,7 @@ from bi.publish import publish
 from .conftest import Home
 from .synthetic import RUN
 
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # PostgreSQL's protocol, message formats
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -43,7 +47,7 @@ def _load(target: PostgresTarget, home: Home) -> dict[str, int]:
     with duckdb.connect() as connection:
         connection.execute(f"attach '{home.warehouse}' as warehouse (read_only)")
         tables = read_catalog(home.manifest, connection, "warehouse")
-    return load_postgres(target, home.published, tables)
+    return load_postgres(target, home.published, tables).rows
 
 
 def _connect(target: PostgresTarget, user: str = "postgres") -> psycopg.Connection:
@@ -161,6 +165,58 @@ def test_a_view_that_does_not_fit_stops_the_load_and_is_named(loaded: PostgresTa
     with _connect(loaded) as owner:
         assert owner.execute("select count(*) from analysts.kinds").fetchone() == (6,)
         owner.execute("drop schema analysts cascade")
+
+
+def test_old_tables_that_cannot_be_dropped_are_a_notice_and_not_a_failure(
+    server: PostgresTarget, loaded: PostgresTarget, home: Home
+) -> None:
+    with _connect(server) as owner:
+        owner.execute("create role loader login createrole")
+        owner.execute("grant create on database serving to loader")
+        owner.execute("grant connect on database serving to loader with grant option")
+        owner.execute("grant bi_reader to loader with admin option")
+        owner.execute("create schema served authorization loader")
+        owner.execute("create schema served__old_of_somebody_else")
+    target = replace(loaded, user="loader", schema="served")
+    publication = publish(home.warehouse, home.path, run=RUN, manifest=home.manifest, postgres=target)
+    notice = publication.notices[-1]
+    assert "was loaded" in notice
+    assert "must be owner of schema served__old_of_somebody_else" in notice
+    assert "not-a-secret" not in notice
+    with _connect(server) as owner:
+        assert owner.execute("select count(*) from served.dim_team").fetchone() == (6,)
+        left = owner.execute("select nspname from pg_namespace where nspname like 'served%' order by 1").fetchall()
+        assert left == [("served",), ("served__old_of_somebody_else",)]  # its own old one is gone
+        owner.execute("drop schema served cascade; drop schema served__old_of_somebody_else")
+
+
+@pytest.mark.parametrize(("mode", "asks_for_encryption"), [(None, True), ("disable", False), ("require", True)])
+def test_encryption_is_what_the_environment_of_libpq_says(
+    published: Home, monkeypatch: pytest.MonkeyPatch, mode: str | None, asks_for_encryption: bool
+) -> None:
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+    monkeypatch.setenv("PGGSSENCMODE", "disable")
+    if mode:
+        monkeypatch.setenv("PGSSLMODE", mode)
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        answering = threading.Thread(target=_refuse_encryption, args=(listener, asked))
+        answering.start()
+        target = PostgresTarget("127.0.0.1", listener.getsockname()[1], "serving", "postgres", "not-a-secret")
+        with pytest.raises(PublishError) as caught:
+            _load(target, published)
+        answering.join(10)
+    assert (asked[0] == SSL_REQUEST) is asks_for_encryption
+    assert ("server does not support SSL" in str(caught.value)) is (mode == "require")
+
+
+def _refuse_encryption(listener: socket.socket, asked: list[bytes]) -> None:
+    """One visitor: what it begins with is noted, encryption is refused, then the line goes dead."""
+    visitor, _ = listener.accept()
+    with visitor:
+        asked.append(visitor.recv(8))
+        visitor.sendall(b"N")
 
 
 def test_a_reader_never_sees_a_gap(loaded: PostgresTarget, published: Home) -> None:
