@@ -1,6 +1,7 @@
-"""What follows from an item's life, in plain Python: stages, intervals, flow per policy. Written from kpis.md alone.
+"""What follows from an item's life, in plain Python: stages, intervals, flow per policy.
 
-Nothing is shared with the SQL. Figures per scope and day come from asking each item for its state at that instant.
+Written from the KPI rules alone: nothing is shared with the SQL. Figures per scope and day come from
+asking each item for its state at that instant.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Flow:
-    """kpis.md §5 for one item and policy; positions are those of Course.intervals."""
+    """Flow figures of one item and policy; positions are those of Course.intervals."""
 
     course: Course
     rules: Rules

@@ -1,4 +1,4 @@
-"""The sprint rules of the KPI contract (kpis.md §6) once more, in plain Python, to compare the models with.
+"""The sprint rules of the KPI contract once more, in plain Python, to compare the models with.
 
 Written from the contract's words and independent of the SQL: it asks for the state of an item *at* an instant and
 walks through its changes one by one; it knows no deltas. Slow and readable on purpose.

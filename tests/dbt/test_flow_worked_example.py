@@ -1,4 +1,4 @@
-"""The worked example of the KPI contract (kpis.md §9) as flow: cycle times, re-openings, and what one day's end shows.
+"""The worked example of the KPI contract as flow: cycle times, re-openings, and what one day's end shows.
 
 The same stories go through the raw rows of Jira and of Azure DevOps and give the same figures.
 """

@@ -1,4 +1,4 @@
-"""The worked example of the KPI contract (kpis.md §9) and its corners, every figure, through the raw rows of
+"""The worked example of the KPI contract and its corners, every figure, through the raw rows of
 Jira Cloud, Jira Data Center and Azure DevOps.
 
 Azure DevOps iterations have days only, so there the sprint lasts from 00:00 of 03-04 to 00:00 after 03-17, and what

@@ -165,7 +165,7 @@ def booked(book: SprintBook) -> Counter[str]:
 
 
 def team_moments(reader: Reader, item: Item) -> list[tuple[datetime, int]]:
-    """From when on the item belongs to which team, as `interfaces.md` has it."""
+    """From when on the item belongs to which team: Azure DevOps by area; Jira by sprint, else by the lowest board."""
     values = dict(item.initial)
     states = [(item.created_at, dict(values))]
     for changes in item.history:
