@@ -165,7 +165,10 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnec
     built.azure(
         revisions=REVISIONS,
         projects=[{"record_id": "p", "project_id": "p", "name": "Project"}],
-        teams=[{"record_id": t, "team_id": t, "name": t.title(), "project": "Project"} for t in ("red", "blue")],
+        teams=[
+            {"record_id": team, "team_id": team, "name": name, "project": "Project"}
+            for team, name in {"red": "Red", "blue": "Zeal"}.items()
+        ],
         team_areas=[
             {"team_id": "red", "area_path": "Project\\Red", "includes_children": True, "is_default": True},
             {"team_id": "blue", "area_path": "Project\\Red\\Below", "includes_children": True, "is_default": True},
@@ -312,3 +315,17 @@ def test_deleted_and_restored(warehouse: duckdb.DuckDBPyConnection) -> None:
     (last,) = records(warehouse, "select * from core.fct_state_interval where item_key = 'azure:3'")
     assert (last["left_at"], last["is_current"], last["hours"]) == (at("03-08 12:00"), False, 7.5 * 24)
     assert [day for day, _ in states(warehouse, "azure:4", "stage")] == ["03-01", "03-09"]
+
+
+def test_teams_have_their_own_names(warehouse: duckdb.DuckDBPyConnection) -> None:
+    teams = records(warehouse, "select team_key, name, kind from core.dim_team order by team_key")
+    assert [tuple(team.values()) for team in teams] == [
+        ("azure:project:p", "Project", "kanban"),
+        ("azure:team:blue", "Zeal", "scrum"),  # not that of its project, which comes before in the alphabet
+        ("azure:team:red", "Red", "scrum"),
+        ("jira:board:30", "Board 30", "scrum"),
+        ("jira:board:31", "Board 31", "scrum"),
+        ("jira:board:9", "Board 9", "scrum"),
+        ("jira:project:100", "Project", "kanban"),
+        ("jira:seed:Platform", "Platform", "kanban"),
+    ]

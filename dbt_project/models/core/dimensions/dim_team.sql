@@ -68,7 +68,8 @@ with
             choices.connection_id,
             choices.team_key,
             choices.seed_team,
-            projects.name,
+            -- A project lends its name only to the team that it is itself.
+            case when contains(choices.team_key, ':project:') then projects.name end,
             null,
             projects.project,
             projects.name,
