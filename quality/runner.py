@@ -46,6 +46,8 @@ class Runner:
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._source = self._context.data_sources.add_pandas("measures")
+        # Ours, because asking the context for one deserialises all of them.
+        self._definitions: dict[str, Any] = {}
 
     def judge(self, title: str, judged: Sequence[Judged]) -> list[CheckResult]:
         """Run every suite over its frame; one result per measure and row."""
@@ -65,9 +67,12 @@ class Runner:
 
     def _definition(self, suite: Suite) -> Any:
         """The validation definition of a suite; made once per run."""
+        if suite.name not in self._definitions:
+            self._definitions[suite.name] = self._new_definition(suite)
+        return self._definitions[suite.name]
+
+    def _new_definition(self, suite: Suite) -> Any:
         gx = self._gx
-        if suite.name in {definition.name for definition in self._context.validation_definitions.all()}:
-            return self._context.validation_definitions.get(suite.name)
         asset = self._source.add_dataframe_asset(suite.name)
         batch = asset.add_batch_definition_whole_dataframe("measures")
         expectations = [
