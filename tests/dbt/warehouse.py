@@ -7,6 +7,7 @@ matter: keys, hashes and extraction times are filled in. `build()` returns a rea
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -257,6 +258,7 @@ def _seeds_folder(seeds: Mapping[str, str]) -> Path:
         import tempfile
 
         _session_folder = Path(tempfile.mkdtemp(prefix="dbt-tests-"))
+        atexit.register(shutil.rmtree, _session_folder, ignore_errors=True)
     folder = _session_folder / "seeds"
     if folder.exists():
         shutil.rmtree(folder)
