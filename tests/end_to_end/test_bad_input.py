@@ -90,6 +90,7 @@ def test_wrong_token(user: Workspace, sandbox: int):
     assert_survey_published(user)
 
 
+@pytest.mark.slow
 def test_dead_server(user: Workspace):
     port = free_ports(1)
     status, text = outcome(user, GOOD + BAD_JIRA.format(url=f"http://127.0.0.1:{port}", token_env="RIGHT", more=""))
@@ -99,6 +100,7 @@ def test_dead_server(user: Workspace):
     assert_no_secret_on_disk(user)
 
 
+@pytest.mark.slow
 def test_unknown_project(user: Workspace, sandbox: int):
     status, text = outcome(
         user,
@@ -127,6 +129,7 @@ class SignInPage(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_html_instead_of_json(user: Workspace):
     server = ThreadingHTTPServer(("127.0.0.1", 0), SignInPage)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -167,6 +170,7 @@ def test_missing_survey_column(user: Workspace, sandbox: int):
     assert_no_secret_on_disk(user)
 
 
+@pytest.mark.slow
 def test_a_held_connection_keeps_its_last_good_state(user: Workspace, sandbox: int):
     jira = BAD_JIRA.format(url=f"http://127.0.0.1:{sandbox}", token_env="RIGHT", more="")
     status, text = outcome(user, GOOD + jira)
@@ -182,6 +186,7 @@ def test_a_held_connection_keeps_its_last_good_state(user: Workspace, sandbox: i
     ]
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_and_a_killed_one(user: Workspace, sandbox: int):
     user.configure(GOOD + BAD_JIRA.format(url=f"http://127.0.0.1:{sandbox}", token_env="RIGHT", more=""))
     command = [str(PMO), "run", "--config", "pmo.toml"]

@@ -71,7 +71,7 @@ class Pair:
         )
 
 
-@pytest.fixture(scope="module", params=["first run", "a week later"])
+@pytest.fixture(scope="module", params=[pytest.param("first run", marks=pytest.mark.slow), "a week later"])
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     workspace = Workspace(tmp_path_factory.mktemp("books"), {"SANDBOX_TOKEN": "anything"})
     port = free_ports(4)

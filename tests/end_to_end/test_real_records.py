@@ -52,7 +52,7 @@ scope_type = "all"
 """
 
 
-@pytest.fixture(scope="module", params=["dc", "cloud"])
+@pytest.fixture(scope="module", params=["dc", pytest.param("cloud", marks=pytest.mark.slow)])
 def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     workspace = Workspace(tmp_path_factory.mktemp(f"real-{request.param}"), {"SANDBOX_TOKEN": "anything"})
     port = free_ports(1)
