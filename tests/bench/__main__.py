@@ -1,0 +1,71 @@
+"""Benchmarks against the sandbox: `python -m tests.bench [--items 3000] [--runs 3] [--latency-ms 20]`.
+
+Each figure stands beside a peer or a limit that was measured in the same run on the same machine. Ends with a status
+other than 0 only if a side fails; no figure is a threshold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from sandbox.serve import SandboxError, start_background
+from tests.bench import extraction, server, transform
+from tests.bench.measure import SideFailedError, machine
+from tests.extractors.sandbox_site import free_ports
+
+PARTS = ("extraction", "server", "transform")
+TITLES = {"jira_cloud": "Jira Cloud", "jira_dc": "Jira Data Center"}
+
+
+def say(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    sys.stdout.write("\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Benchmarks against the sandbox.")
+    parser.add_argument("--items", type=int, default=3_000, help="work items of the whole sandbox (default 3000)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each side (default 3)")
+    parser.add_argument("--latency-ms", type=float, default=20, help="what the sandbox waits per request (default 20)")
+    parser.add_argument("--only", choices=PARTS, help="one part; the extraction always runs, for its data")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    say(
+        [f"Machine: {machine()}", f"Sandbox: {given.items:,} items, seed {given.seed}, {given.latency_ms:g} ms latency"]
+    )
+    say(["Median of the runs (least-most). A ratio below 1.00x means that we need less."])
+    with tempfile.TemporaryDirectory(prefix="pmo-bench-") as folder:
+        try:
+            bench(Path(folder), given.items, given.seed, given.runs, given.latency_ms, given.only)
+        except (SideFailedError, SandboxError) as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+    say([f"Machine at the end: {machine()}"])
+    return 0
+
+
+def bench(work: Path, items: int, seed: int, runs: int, latency_ms: float, only: str | None) -> None:
+    serving = start_background(work / "sandbox", seed=seed, items=items, port_base=free_ports(4), latency_ms=latency_ms)
+    try:
+        for site, title in TITLES.items():
+            say(extraction.compare(title, serving.urls[site], work / site, runs))
+        cloud = "jira_cloud"
+        if only in (None, "server"):
+            say(server.bulkfetch(serving.urls[cloud], work / cloud / "home"))
+        if only in (None, "transform"):
+            say(transform.compare(TITLES[cloud], serving.urls[cloud], work / cloud / "home", runs))
+    finally:
+        os.kill(serving.pid, signal.SIGTERM)
+        os.waitpid(serving.pid, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
