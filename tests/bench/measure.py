@@ -24,7 +24,8 @@ class SideFailedError(Exception):
 class Sample:
     """One run of one side: seconds, and seconds of CPU (user and system, of it and its children).
 
-    Both hold the start of the program and its imports, which a small number of items does not outweigh. `said` is the JSON object that it printed as its last line.
+    Both hold the start of the program and its imports, which a small number of items does not outweigh.
+    `said` is the JSON object that it printed as its last line.
     """
 
     wall: float
