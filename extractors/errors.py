@@ -109,6 +109,17 @@ class Truncated(ExtractError):
     what = "was not received completely"
 
 
+class HistoryCut(Truncated):
+    """The tool gives fewer changes of one record than it says there are; what it gave was kept.
+
+    `subject` ends with the record's id.
+    """
+
+    @property
+    def record_id(self) -> str:
+        return self.subject.rpartition(" ")[2]
+
+
 class RepeatedPage(ExtractError):
     """Paging does not move on: the same page token came twice, or too many empty pages."""
 

@@ -97,7 +97,7 @@ class Ledger:
         if pending:
             values: dict[str, Any] = {"verdict": verdict, "judged_at": datetime.now(UTC)}
             if reason:
-                values["verdict_reason"] = reason
+                values["verdict_reason"] = _escaped(reason)
             predicate = f"connection_id = {_quote(connection_id)} AND verdict = '{PENDING}'"
             with self._writing():
                 DeltaTable(self.path).update(new_values=values, predicate=predicate, writer_properties=_ZSTD)
@@ -119,8 +119,13 @@ def _order(row: LedgerRow) -> tuple[datetime, str, int]:
     return row.committed_at, row.connection_id, row.sequence
 
 
+def _escaped(text: str) -> str:
+    """`text` as it stands between the quotes of SQL, which the Delta library sets without looking inside."""
+    return text.replace("'", "''")
+
+
 def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"'{_escaped(text)}'"
 
 
 def streams_json(written: Mapping[str, tuple[int, Sequence[str]]]) -> str:

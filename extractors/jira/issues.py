@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from msgspec import Raw
 
 from extractors.connection import ExtractReport, Progress
-from extractors.errors import SchemaChanged, Truncated
+from extractors.errors import HistoryCut, SchemaChanged, Truncated
 from extractors.jira.bulk import Bulk, FetchedIssue, issue_id_of
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.fields import FieldRoles
@@ -94,7 +94,7 @@ class IssueLoader:
         histories, total = self._histories(issue_id, issue)
         if len({_history_id(history) for history in histories}) < total:
             self._report.failures.append(
-                Truncated(
+                HistoryCut(
                     self._client.connection.id,
                     f"the history of issue {issue_id}",
                     None,

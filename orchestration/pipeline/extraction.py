@@ -16,7 +16,7 @@ from extractors.connection import (
     Progress,
     SurveyFileConnection,
 )
-from extractors.errors import ExtractError
+from extractors.errors import ExtractError, HistoryCut
 from extractors.landing import Landing, Run
 from extractors.redaction import redact
 from orchestration.pipeline.context import Pipeline
@@ -79,6 +79,8 @@ def extract_tool(pipeline: Pipeline, tool: str) -> tuple[list[ConnectionResult],
 def _extract(pipeline: Pipeline, connection: Connection) -> tuple[ConnectionResult, ExtractError | None]:
     """Never raises: what went wrong is in the result."""
     result = ConnectionResult(connection.id, connection.kind, connection.tool)
+    if before := pipeline.record.connections.get(connection.id):  # an attempt before this one, whose rows wait too
+        result.cut_histories = before.cut_histories
     if pipeline.options.only and connection.id not in pipeline.options.only:
         result.is_asked = False
         return result, None
@@ -117,6 +119,8 @@ def _take(result: ConnectionResult, report: ExtractReport) -> None:
         name: StreamResult(count.seen, count.landed, count.deleted) for name, count in report.streams.items()
     }
     result.failures = [redact(str(failure)) for failure in report.failures]
+    cuts = [failure.record_id for failure in report.failures if isinstance(failure, HistoryCut)]
+    result.cut_histories = [*result.cut_histories, *cuts]
     result.warnings = [redact(warning) for warning in report.warnings]
     result.requests = report.requests
     result.waited_seconds = report.waited_seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 from extractors.connection import Connection
 from extractors.streams import FLAG, TEXT, TIMESTAMP, WHOLE
 from orchestration.pipeline.context import Pipeline
-from orchestration.pipeline.record import RunRecord
+from orchestration.pipeline.record import ConnectionResult
 from orchestration.seeds import merge_seeds
 
 CONNECTIONS = pa.schema(
@@ -44,9 +45,11 @@ def write_inputs(pipeline: Pipeline) -> list[str]:
     replaced = merge_seeds(pipeline.settings.seeds, pipeline.home.dbt_seeds)
     folder = pipeline.home.dbt_inputs
     pipeline.landing.write_inputs(folder, pipeline.as_of_at)
-    record = pipeline.record
+    outcomes = pipeline.records.last_asked(
+        [connection.id for connection in pipeline.settings.connections], before=pipeline.as_of_at
+    )
     rows = [
-        _connection(pipeline, record, position, connection)
+        _connection(position, connection, outcomes.get(connection.id))
         for position, connection in enumerate(pipeline.settings.connections, start=1)
     ]
     _write(pa.Table.from_pylist(rows, CONNECTIONS), folder / "connections.parquet")
@@ -54,9 +57,11 @@ def write_inputs(pipeline: Pipeline) -> list[str]:
     return replaced
 
 
-def _connection(pipeline: Pipeline, record: RunRecord, position: int, connection: Connection) -> dict[str, object]:
-    result = record.connections.get(connection.id)
-    is_checked = pipeline.options.extract and result is not None and result.is_asked
+def _connection(
+    position: int, connection: Connection, outcome: tuple[datetime, ConnectionResult] | None
+) -> dict[str, object]:
+    """A connection that this run did not ask keeps the state of the last run that did: held stays held."""
+    checked_at, result = outcome or (None, None)
     return {
         "connection_id": connection.id,
         "kind": connection.kind,
@@ -66,7 +71,7 @@ def _connection(pipeline: Pipeline, record: RunRecord, position: int, connection
         "position": position,
         "is_held": result is not None and result.is_held,
         "held_reason": result.held_reason if result else None,
-        "last_checked_at": pipeline.run.started_at if is_checked else None,
+        "last_checked_at": checked_at,
     }
 
 

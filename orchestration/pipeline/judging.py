@@ -15,6 +15,7 @@ from quality.result import CheckResult
 from quality.worker import worker
 
 SHOWN = 3
+DATA_DOCS = "data_docs"
 
 
 def judge(pipeline: Pipeline, tool: str, results: list[ConnectionResult]) -> list[CheckOutcome]:
@@ -22,10 +23,10 @@ def judge(pipeline: Pipeline, tool: str, results: list[ConnectionResult]) -> lis
 
     A connection whose extraction broke off keeps its pending batches: the next run goes on behind them.
     """
-    read = [result for result in results if result.is_asked and not result.is_held]
-    if not read:
+    if not results:
         return []
-    found = worker().judge_raw(raw_request(pipeline, tool, [result.connection_id for result in read]))
+    read = [result for result in results if _is_read(result)]
+    found = worker().judge_raw(raw_request(pipeline, tool, results))
     for result in read:
         own = [check for check in found if check.connection_id == result.connection_id]
         blocking = [check for check in own if check.is_blocking and not check.passed]
@@ -37,6 +38,10 @@ def judge(pipeline: Pipeline, tool: str, results: list[ConnectionResult]) -> lis
     return [_outcome(check) for check in found]
 
 
+def _is_read(result: ConnectionResult) -> bool:
+    return result.is_asked and not result.is_held
+
+
 def _held(connection_id: str, blocking: list[CheckResult]) -> str:
     reasons = "; ".join(f"{check.asset}: {redact(check.detail)}" for check in blocking[:SHOWN])
     more = f"; and {len(blocking) - SHOWN} more" if len(blocking) > SHOWN else ""
@@ -46,14 +51,14 @@ def _held(connection_id: str, blocking: list[CheckResult]) -> str:
     )
 
 
-def raw_request(pipeline: Pipeline, tool: str, connection_ids: list[str]) -> RawRequest:
-    """The raw suites of `tool` over the rows that count and the pending ones."""
+def raw_request(pipeline: Pipeline, tool: str, results: list[ConnectionResult]) -> RawRequest:
+    """The raw suites of `tool` over the rows that count and the pending ones; of unread connections the freshness."""
     ledger = pipeline.landing.batches()
     streams = [name for name, stream in STREAMS.items() if stream.tool == tool or name in PMO]
     return RawRequest(
         tool=tool,
         run_id=pipeline.run.run_id,
-        connections=tuple(_raw_connection(pipeline, ledger, each) for each in connection_ids),
+        connections=tuple(_raw_connection(pipeline, ledger, each) for each in results),
         now=pipeline.run.started_at,
         files={name: tuple(pipeline.landing.table(name).file_uris()) for name in streams},
         visible_batches=tuple(batch.batch_id for batch in ledger if batch.is_visible),
@@ -61,13 +66,18 @@ def raw_request(pipeline: Pipeline, tool: str, connection_ids: list[str]) -> Raw
     )
 
 
-def _raw_connection(pipeline: Pipeline, ledger: list[LedgerRow], connection_id: str) -> RawConnection:
-    own = [row for row in ledger if row.connection_id == connection_id and row.is_visible and row.is_final]
+def _raw_connection(pipeline: Pipeline, ledger: list[LedgerRow], result: ConnectionResult) -> RawConnection:
+    """What the ledger says of a connection. A batch's start is by the source's clock, its commit by ours."""
+    own = [row for row in ledger if row.connection_id == result.connection_id and row.is_visible and row.is_final]
     before = [row for row in own if row.run_id != pipeline.run.run_id and row.verdict == "accepted"]
+    now = [row for row in own if row.run_id == pipeline.run.run_id and _is_read(result)]
     return RawConnection(
-        connection_id,
-        last_complete_read=max((row.run_started_at for row in own), default=None),
+        result.connection_id,
+        last_complete_read=max((row.run_started_at for row in now or before), default=None),
         previous_run_id=max(before, key=lambda row: row.sequence).run_id if before else None,
+        is_read=_is_read(result),
+        usual_lag=min((row.committed_at - row.run_started_at for row in before), default=None),
+        reported_cuts=tuple(result.cut_histories),
     )
 
 
@@ -75,8 +85,13 @@ def judge_marts(pipeline: Pipeline) -> list[CheckOutcome]:
     """The mart suites over the warehouse of this run; Data Docs are written while the run goes on."""
     request = MartRequest(pipeline.home.warehouse, pipeline.run.run_id, mart_tables(pipeline))
     found = worker().judge_marts(request)
-    worker().write_docs(pipeline.home.root / "data_docs")
+    write_docs(pipeline)
     return [_outcome(check) for check in found]
+
+
+def write_docs(pipeline: Pipeline) -> None:
+    """Begin with the Data Docs of everything that this run has judged so far."""
+    worker().write_docs(pipeline.home.root / DATA_DOCS)
 
 
 def mart_tables(pipeline: Pipeline) -> tuple[MartTable, ...]:

@@ -35,9 +35,19 @@ def land(pipeline: Pipeline, tool: str, *, may_retry: bool = False) -> Landed:
     if not pipeline.options.extract or pipeline.options.as_of is not None:
         return Landed([], [], [])
     results, transient = extract_tool(pipeline, tool)
+    results += _waiting(pipeline, tool, {result.connection_id for result in results})
     checks = [] if transient and may_retry else judge(pipeline, tool, results)
     pipeline.records.add(pipeline.run.run_id, connections=results, checks=checks)
     return Landed(results, checks, transient)
+
+
+def _waiting(pipeline: Pipeline, tool: str, known: set[str]) -> list[ConnectionResult]:
+    """Connections that an earlier attempt of this run has read, and whose batches still wait for their verdict."""
+    return [
+        result
+        for key, result in pipeline.record.connections.items()
+        if result.tool == tool and key not in known and result.is_good and pipeline.landing.pending(key)
+    ]
 
 
 def start_ahead(pipeline: Pipeline) -> ThreadPoolExecutor:

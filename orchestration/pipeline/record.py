@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class ConnectionResult(msgspec.Struct):
     held_reason: str | None = None
     failures: list[str] = []
     warnings: list[str] = []
+    cut_histories: list[str] = []  # records whose history the tool gives only in part; `failures` tell so too
     streams: dict[str, StreamResult] = {}
     expected: int | None = None
     got: int | None = None
@@ -95,6 +97,27 @@ class RunRecords:
             return msgspec.json.decode(self.path(run_id).read_bytes(), type=RunRecord)
         except FileNotFoundError:
             return None
+
+    def last_asked(
+        self, connection_ids: Iterable[str], before: datetime | None = None
+    ) -> dict[str, tuple[datetime, ConnectionResult]]:
+        """What became of connections when they were last asked, and when that run started.
+
+        `before`: only runs that started until then. A connection that no kept run has asked is left out.
+        """
+        missing = set(connection_ids)
+        found: dict[str, tuple[datetime, ConnectionResult]] = {}
+        files = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        for file in files:
+            if not missing:
+                break
+            record = msgspec.json.decode(file.read_bytes(), type=RunRecord)
+            if before is not None and record.started_at > before:
+                continue
+            asked = {key: each for key, each in record.connections.items() if key in missing and each.is_asked}
+            found |= {key: (record.started_at, each) for key, each in asked.items()}
+            missing -= asked.keys()
+        return found
 
     def begin(self, run_id: str, started_at: datetime) -> RunRecord:
         """The record of `run_id`, made if this is its first step."""

@@ -56,6 +56,14 @@ def test_rows_become_visible_with_the_ledger_commit_and_not_before(tmp_path: Pat
     assert landing.cursor("jira-b") is None
 
 
+@pytest.mark.parametrize("reason", ["it's 'held'", "a \\ path", 'a "name"', "'", "\\'\" -- it's"])
+def test_a_reason_is_kept_as_it_is_told(tmp_path: Path, reason: str) -> None:
+    landing = Landing(tmp_path)
+    land(landing, 1, [issue(1, "{}")])
+    assert landing.judge("jira-a", "held", reason) == 1
+    assert [row.verdict_reason for row in landing.batches()] == [reason]
+
+
 def test_an_unchanged_record_is_not_written_again(tmp_path: Path) -> None:
     landing = Landing(tmp_path)
     assert land(landing, 1, [issue(1, '{"a": 1}'), issue(2, '{"a": 2}')]) == 2

@@ -29,14 +29,28 @@ FLOW = {
 }  # fmt: skip
 SATISFACTION = {
     "metric": "nps", "scope_key": "all", "period_start_date": "2024-03-01", "nps": 50.0, "nps_margin": 10.0,
-    "promoters": 6, "passives": 3, "detractors": 1, "responses": 10, "csat_ratio": None, "csat_mean": None,
-    "response_ratio": 0.5, "is_suppressed": False,
+    "promoters": 6, "passives": 3, "detractors": 1, "responses": 11, "nps_responses": 10, "csat_ratio": None,
+    "csat_mean": None, "response_ratio": 0.5, "is_suppressed": False,
 }  # fmt: skip
 CONNECTION = {
     "connection_id": "c", "tool": "jira", "watermark_at": "2024-03-18 10:00:00", "is_stale": False,
     "coverage_ratio": 1.0,
 }  # fmt: skip
+POLICY = {"policy_id": "default", "policy_version": 1, "done_rule": "last"}
+ITEM_FLOW = {
+    "item_key": "c:1", "policy_id": "default", "policy_version": 1, "lead_time_hours": 2.0, "cycle_time_hours": 1.0,
+    "done_at": "2024-03-18 10:00:00", "cancelled_at": "2024-03-19 10:00:00", "flow_efficiency_ratio": 0.5,
+    "reopen_count": 0, "backward_move_count": 0,
+}  # fmt: skip
+SCORE = {
+    "kpi_id": "throughput", "scope_name": "T", "scope_key": "t", "period_start_date": "2024-03-01", "value": 1.0,
+    "numerator": 1.0, "denominator": 1.0, "trust_ratio": 1.0, "status": "no_target", "sample_items": 1,
+}  # fmt: skip
 KEYS = {
+    "dim_policy": ("policy_id", "policy_version"),
+    "fct_item_flow": ("item_key", "policy_id"),
+    "dim_kpi": ("kpi_id",),
+    "kpi_scorecard": ("kpi_id",),
     "kpi_velocity": ("sprint_key", "policy_id"),
     "kpi_flow": ("scope_type", "scope_key", "period_type", "period_start_date", "policy_id"),
     "kpi_satisfaction": ("metric", "scope_key", "period_start_date"),
@@ -144,6 +158,31 @@ BAD_SATISFACTION = [
 @pytest.mark.parametrize(("values", "measure"), BAD_SATISFACTION)
 def test_a_broken_satisfaction_is_caught(runner: Runner, tmp_path: Path, values: dict[str, Any], measure: str):
     assert failures(runner, tmp_path, kpi_satisfaction=[{**SATISFACTION, **values}]) == {f"kpi_satisfaction {measure}"}
+
+
+@pytest.mark.parametrize(("rule", "is_caught"), [("last", True), ("first", False)])
+def test_done_and_cancelled_is_a_fault_where_the_last_state_counts(
+    runner: Runner, tmp_path: Path, rule: str, is_caught: bool
+):
+    policies = [POLICY, {**POLICY, "policy_id": "other", "done_rule": rule}]
+    items = [{**ITEM_FLOW, "policy_id": "other"}]
+    found = failures(runner, tmp_path, dim_policy=policies, fct_item_flow=items)
+    assert found == ({"fct_item_flow done_and_cancelled"} if is_caught else set())
+
+
+def scorecard_failures(runner: Runner, folder: Path, kpi_id: str, value: float) -> set[str]:
+    score = {**SCORE, "kpi_id": kpi_id, "value": value, "numerator": value}
+    return failures(runner, folder, dim_kpi=[{"kpi_id": kpi_id}], kpi_scorecard=[score])
+
+
+@pytest.mark.parametrize("kpi_id", ["reopen_ratio", "say_do", "scope_change", "predictability"])
+def test_ratios_that_may_exceed_one(runner: Runner, tmp_path: Path, kpi_id: str):
+    assert scorecard_failures(runner, tmp_path, kpi_id, 1.5) == set()
+    assert scorecard_failures(runner, tmp_path, kpi_id, -0.5) == {"kpi_scorecard negative_ratios"}
+
+
+def test_a_share_above_one_is_caught(runner: Runner, tmp_path: Path):
+    assert scorecard_failures(runner, tmp_path, "defect_ratio", 1.5) == {"kpi_scorecard impossible_shares"}
 
 
 def test_a_key_twice_and_a_key_missing_are_caught(runner: Runner, tmp_path: Path):

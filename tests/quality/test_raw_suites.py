@@ -14,7 +14,8 @@ from extractors.streams import STREAMS
 from quality.raw import RawConnection, RawRequest, judge_raw
 from quality.result import CheckResult
 from quality.runner import Runner
-from quality.suites.raw import RAW_SUITES
+from quality.suite import Measure, Suite
+from quality.suites.raw import FRESHNESS, RAW_SUITES
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 CLOUD = "cloud"
@@ -69,7 +70,7 @@ class Landed:
         self.rows: dict[str, list[dict[str, Any]]] = {name: [record(name, "1")] for name in NEEDED}
         coverage = [record("pmo/coverage", "c2"), record("pmo/coverage", "c1", run_id="run-1", batch_id="old")]
         self.rows["pmo/coverage"] = coverage
-        self.last_complete_read: datetime | None = NOW
+        self.connection = RawConnection(CLOUD, NOW, "run-1")
 
     def judge(self, runner: Runner, tool: str = "jira") -> dict[str, CheckResult]:
         """The failed checks by `stream measure`."""
@@ -84,14 +85,15 @@ class Landed:
         request = RawRequest(
             tool=tool,
             run_id="run-2",
-            connections=(RawConnection(CLOUD, self.last_complete_read, "run-1"),),
+            connections=(self.connection,),
             now=NOW,
             files=files,
             visible_batches=("old", "new"),
             new_batches=("new",),
         )
         results = judge_raw(runner, request)
-        assert len(results) == sum(len(RAW_SUITES[name].measures) for name in files)
+        expected = [FRESHNESS, *(RAW_SUITES[name] for name in files)]
+        assert len(results) == sum(len(suite.measures) for suite in expected)
         return {f"{each.asset} {each.name}": each for each in results if not each.passed}
 
 
@@ -119,18 +121,51 @@ def test_no_file_at_all_fails(runner: Runner):
     request = RawRequest("jira", "run-2", (RawConnection(CLOUD),), NOW, dict.fromkeys(STREAMS, ()))
     failed = {f"{each.asset} {each.name}" for each in judge_raw(runner, request) if not each.passed}
     assert "jira/issues row_count" in failed
-    assert "pmo/connections hours_since_last_complete_read" in failed
+    assert "pmo/batches hours_since_last_complete_read" in failed
     assert "pmo/coverage rows_of_this_run" in failed
 
 
 @pytest.mark.parametrize("age", [timedelta(days=3), None])
-def test_stale_data_fails(runner: Runner, landed: Landed, age: timedelta | None):
-    landed.last_complete_read = NOW - age if age else None
-    assert set(landed.judge(runner)) == {"pmo/connections hours_since_last_complete_read"}
+def test_old_data_warns(runner: Runner, landed: Landed, age: timedelta | None):
+    landed.connection = RawConnection(CLOUD, NOW - age if age else None, "run-1")
+    failed = landed.judge(runner)
+    assert set(failed) == {"pmo/batches hours_since_last_complete_read"}
+    assert not failed["pmo/batches hours_since_last_complete_read"].is_blocking
+
+
+def test_a_source_whose_clock_stands_still_blocks(runner: Runner, landed: Landed):
+    landed.connection = RawConnection(CLOUD, NOW - timedelta(days=3), "run-1", usual_lag=timedelta(minutes=1))
+    assert landed.judge(runner)["pmo/batches hours_fallen_behind"].is_blocking
+
+
+def test_of_a_connection_that_was_not_read_only_the_freshness_is_judged(runner: Runner):
+    unread = RawConnection(CLOUD, NOW - timedelta(days=3), is_read=False, usual_lag=timedelta(0))
+    results = judge_raw(runner, RawRequest("jira", "run-2", (unread,), NOW, dict.fromkeys(STREAMS, ())))
+    assert {each.asset for each in results} == {"pmo/batches"}
+    assert [each.name for each in results if not each.passed] == ["hours_since_last_complete_read"]
+
+
+def test_a_history_that_the_tool_itself_has_lost_warns(runner: Runner, landed: Landed):
+    landed.rows["jira/issues"].append(record("jira/issues", "cut", issue_key="A-2", landed_change_count=1))
+    landed.connection = RawConnection(CLOUD, NOW, "run-1", reported_cuts=("cut",))
+    (failed,) = landed.judge(runner).values()
+    assert (failed.name, failed.is_blocking) == ("histories_cut_by_the_tool", False)
+    assert "A-2: 1 of 2" in failed.detail
+    landed.rows["jira/issues"].append(record("jira/issues", "other", landed_change_count=1))
+    assert landed.judge(runner)["jira/issues incomplete_histories"].is_blocking
+
+
+def test_a_measure_that_cannot_be_computed_fails(runner: Runner, landed: Landed, monkeypatch: pytest.MonkeyPatch):
+    suite = RAW_SUITES["jira/projects"]
+    unknown = Measure("unknown", "a number", "max(case when false then 1 end)", maximum=5)
+    monkeypatch.setitem(RAW_SUITES, suite.asset, Suite(f"{suite.name}.odd", suite.asset, (*suite.measures, unknown)))
+    failed = landed.judge(runner)
+    assert set(failed) == {"jira/projects unknown"}
+    assert "could not be computed" in failed["jira/projects unknown"].detail
 
 
 def test_a_source_whose_clock_is_ahead_is_fresh(runner: Runner, landed: Landed):
-    landed.last_complete_read = NOW + timedelta(days=7)
+    landed.connection = RawConnection(CLOUD, NOW + timedelta(days=7), "run-1", usual_lag=timedelta(days=-9))
     landed.rows["jira/issues"][0]["updated_at"] = NOW + timedelta(days=6)
     assert landed.judge(runner) == {}
 

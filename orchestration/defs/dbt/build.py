@@ -14,6 +14,7 @@ from extractors.streams import STREAMS
 from orchestration.dbt_files import in_dbt_environment
 from orchestration.lineage import RAW_SCHEMA, Columns, Schema, column_lineage
 from orchestration.pipeline.context import Pipeline
+from orchestration.pipeline.judging import write_docs
 from orchestration.pipeline.record import CheckOutcome
 from orchestration.pipeline.reporting import reporter
 
@@ -38,6 +39,9 @@ def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipe
                 tables.append(event)
             else:
                 yield event
+    except Exception:
+        write_docs(pipeline)  # what was judged before dbt failed; the step that judges the marts will not come
+        raise
     finally:
         pipeline.records.add(pipeline.run.run_id, checks=checks)
     yield from _described(context, pipeline, tables)

@@ -122,8 +122,10 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
         ),
         never(
             "done_and_cancelled",
-            "done_at is not null and cancelled_at is not null",
-            "an item is done or cancelled, not both",
+            # With `done_rule = first` an item that was cancelled after it was done is both.
+            "done_at is not null and cancelled_at is not null and policy_id || ':' || policy_version in"
+            " (select policy_id || ':' || policy_version from core.dim_policy where done_rule = 'last')",
+            "where the last state counts, an item is done or cancelled, not both",
             examples="item_key",
         ),
         never(

@@ -18,8 +18,8 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
         ),
         never(
             "groups_do_not_add_up",
-            "metric = 'nps' and promoters + passives + detractors <> responses",
-            "every response is a promoter, a passive or a detractor",
+            "metric = 'nps' and promoters + passives + detractors <> nps_responses",
+            "every answer to the NPS question is a promoter, a passive or a detractor",
             examples="scope_key || ' ' || period_start_date",
         ),
         never(

@@ -25,9 +25,15 @@ MEASURES: dict[str, tuple[Measure, ...]] = {
         never("negative_samples", "sample_items < 0", "a sample is not negative", examples=_NAMED),
         never(
             "impossible_shares",
-            "value not between 0 and 1.000001 and kpi_id in ('defect_ratio', 'reopen_ratio', 'flow_efficiency',"
-            " 'data_trust')",
+            "value not between 0 and 1.000001 and kpi_id in ('defect_ratio', 'flow_efficiency', 'data_trust')",
             "a share lies between 0 and 1",
+            examples=_NAMED,
+        ),
+        never(
+            "negative_ratios",
+            # More can be re-opened than was delivered, and more done than was promised: no upper bound.
+            "value < 0 and kpi_id in ('reopen_ratio', 'say_do', 'scope_change', 'predictability')",
+            "a ratio of two counts is not negative",
             examples=_NAMED,
         ),
         never(

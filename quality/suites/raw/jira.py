@@ -6,6 +6,8 @@ from quality.suite import never, warn_if
 from quality.suites.raw.common import one_of, present, raw_suite
 
 CATEGORIES = ("new", "indeterminate", "done", "undefined")
+_INCOMPLETE = "is_new and not is_deleted and (landed_change_count is null or change_count <> landed_change_count)"
+_OF = "issue_key || ': ' || coalesce(landed_change_count, 0) || ' of ' || coalesce(change_count, 0)"
 
 SUITES = (
     raw_suite(
@@ -15,9 +17,16 @@ SUITES = (
         never(
             "incomplete_histories",
             # Cloud's bulk answers do not say how many there are; then the source has replayed the history instead.
-            "is_new and not is_deleted and (landed_change_count is null or change_count <> landed_change_count)",
-            "as many histories are held as the tool says there are",
-            examples="issue_key || ': ' || coalesce(landed_change_count, 0) || ' of ' || coalesce(change_count, 0)",
+            f"{_INCOMPLETE} and not list_contains(reported_cuts, record_id)",
+            "as many histories are held as the tool says there are, or the run says which it did not get",
+            examples=_OF,
+        ),
+        warn_if(
+            "histories_cut_by_the_tool",
+            # Asked for twice, and the tool has no more: holding the site would not bring them back.
+            f"{_INCOMPLETE} and list_contains(reported_cuts, record_id)",
+            "the tool gives every history that it counts",
+            examples=_OF,
         ),
         warn_if(
             "resolved_before_created",

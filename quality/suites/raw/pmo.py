@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from quality.suite import Measure, never, warn_if
+from quality.suite import Measure, Suite, never, warn_if
 from quality.suites.raw.common import raw_suite
 
 MAXIMUM_AGE_HOURS = 24
 
+FRESHNESS = Suite(
+    "raw.pmo.freshness",
+    "pmo/batches",
+    (
+        Measure(
+            "hours_fallen_behind",
+            "the source's clock goes on: it is not further behind ours than it was when it was read before",
+            "max(fallen_behind_hours)",
+            maximum=MAXIMUM_AGE_HOURS,
+        ),
+        Measure(
+            "hours_since_last_complete_read",
+            "the source was read to its end, and lately",
+            # A connection that was never read to its end is infinitely old.
+            "coalesce(max(age_hours), 1e9)",
+            maximum=MAXIMUM_AGE_HOURS,
+            is_blocking=False,
+        ),
+    ),
+)
+
 CONNECTIONS = raw_suite(
     "pmo/connections",
-    Measure(
-        "hours_since_last_complete_read",
-        "the source was read to its end, and lately",
-        # The runner joins one value per connection; a connection that was never read to its end is infinitely old.
-        "coalesce(max(age_hours), 1e9)",
-        maximum=MAXIMUM_AGE_HOURS,
-    ),
     minimum=1,
     is_required="every connection describes itself",
     has_payload=False,
