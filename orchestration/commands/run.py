@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
 from extractors.locks import run_lock
 from orchestration.commands.failing import log_to_file, tell
@@ -23,6 +24,7 @@ from orchestration.config.default import is_sandbox, load
 from orchestration.instance import dagster_home
 from orchestration.paths import Home
 from orchestration.pipeline.context import Pipeline, RunOptions
+from orchestration.pipeline.judging import DATA_DOCS
 from orchestration.pipeline.landing_step import start_ahead
 from orchestration.pipeline.record import RunRecords
 from orchestration.pipeline.reporting import report_to, reporter
@@ -52,12 +54,15 @@ def run_pipeline(options: RunOptions, *, is_rebuild: bool = False) -> int:
         try:
             with _sources(options, home), _landing_ahead(options, run_id):
                 is_done, failures = _execute(options, home, run_id)
+            docs_problem = worker().docs_problem(home.root / DATA_DOCS)
         finally:
             stop_worker()
             progress.close()
     record = RunRecords(home.root).read(run_id)
     for failure in failures:
         tell(failure)
+    if docs_problem:
+        console.print("[yellow]Note[/]", Text(docs_problem), highlight=False, soft_wrap=True)
     if record is not None:
         print_summary(console, record, settings, home, seconds=time.monotonic() - begun, is_done=is_done)
     return 0 if is_done else 1
