@@ -15,6 +15,7 @@ import pytest
 import requests
 from python_calamine import CalamineWorkbook
 
+from sandbox import serve
 from sandbox.model import Tool
 from sandbox.organisation import Organisation
 from sandbox.rendering import SandboxError, advance, ensure
@@ -232,3 +233,18 @@ def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "issues.jsonl, line 1: not an answer of GET issue?expand=changelog" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_one_that_does_not_come_up_in_time_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    monkeypatch.setattr(serve, "_START_SECONDS", 0.0)
+    with pytest.raises(SandboxError, match="did not come up"):
+        start_background(tmp_path, items=100, port_base=free_port_base())
+    assert [process.poll() is not None for process in started] == [True]
