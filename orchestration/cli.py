@@ -8,8 +8,11 @@ from typing import Annotated
 
 import typer
 
+from orchestration.commands.interrupts import Commands
+
 app = typer.Typer(
     name="pmo",
+    cls=Commands,
     help="From Jira, Azure DevOps and surveys to KPI marts: extract, judge, model, publish.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -76,7 +79,7 @@ def explain(
     team: Annotated[str | None, typer.Option(help="Name of a team.")] = None,
     project: Annotated[str | None, typer.Option(help="Name or key of a project.")] = None,
     sprint: Annotated[str | None, typer.Option(help="Name of a sprint.")] = None,
-    period: Annotated[str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; default: the latest.")] = None,
+    period: Annotated[str | None, typer.Option(help="2024-Q1 or 2024-03; default: the latest.")] = None,
     policy: Annotated[str, typer.Option(help="Metric policy.")] = "default",
     items: Annotated[int, typer.Option(min=0, help="How many items to show.")] = 20,
 ) -> None:
@@ -116,7 +119,9 @@ def sandbox_serve(
     replay: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Serve the real records of this folder instead.")
     ] = None,
-    flavour: Annotated[str, typer.Option(help="cloud or dc, with --replay.")] = "cloud",
+    flavour: Annotated[
+        str | None, typer.Option(help="cloud or dc, with --replay; default: what the records' own version says.")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="With --replay; default: the base port.")] = None,
 ) -> None:
     """Serve the stand-ins until Ctrl+C. State lies in $PMO_HOME/sandbox."""

@@ -1,6 +1,6 @@
 """The chain behind a published value: value → evidence → items → events → raw records. Reads published/marts.duckdb.
 
-Which rows are the evidence of a value says `interfaces.md` of the design and the model kpi_evidence: the rows of its
+Which rows are the evidence of a value says the model kpi_evidence: the rows of its
 KPI and policy in its period (or sprint) whose item belonged to its scope at that instant. Of work in progress the
 stays in a stage are the evidence themselves.
 """
@@ -16,10 +16,19 @@ import duckdb
 
 from extractors.landing import Landing
 from orchestration.errors import PmoError
+from orchestration.explained_scope import Row, period_end_in, stay_in_scope, zone_of_scope
 from orchestration.paths import Home
 
 OCCUPANCY = {"wip", "wip_age_p85"}
-MONTHS = {"month": 1, "quarter": 3, "year": 12}
+MONTHS = {"month": 1, "quarter": 3}
+COUNTED = """case policy.flow_types
+    when 'all' then true
+    when 'no_epics_no_subtasks' then stay.type_group not in ('epic', 'sub-task') and not stay.is_subtask
+    else list_contains(
+        list_transform(regexp_split_to_array(policy.flow_types, '[,;|]'), lambda name: lower(trim(name))),
+        lower(stay.type_group)
+    )
+end"""  # as the models decide which types a policy counts
 
 
 @dataclass(frozen=True)
@@ -35,9 +44,6 @@ class Question:
     items: int = 20
 
 
-Row = dict[str, Any]
-
-
 class Explanation:
     """Answers about one publication. Close it, or use it in a `with`."""
 
@@ -46,6 +52,7 @@ class Explanation:
         if not file.exists():
             raise PmoError(f"Nothing is published in {home.published} yet. `pmo run` does it.")
         self._landing = Landing(home.root)
+        self._settings = home.dbt_inputs / "settings.parquet"
         self._session = duckdb.connect(str(file), read_only=True)
         self._session.execute("set TimeZone = 'UTC'; set search_path = 'marts'")
 
@@ -76,9 +83,8 @@ class Explanation:
         parameters: list[Any] = [question.kpi, question.policy]
         for kind, name in (("team", question.team), ("project", question.project)):
             if name is not None:
-                self._check_scope(kind, name)
-                conditions.append("scorecard.scope_type = ? and lower(scorecard.scope_name) = lower(?)")
-                parameters += [kind, name]
+                conditions.append("scorecard.scope_type = ? and list_contains(?, scorecard.scope_key)")
+                parameters += [kind, self._scope_keys(kind, name)]
         if question.team is None and question.project is None and question.sprint is None:
             conditions.append("scorecard.scope_type = case when exists (select 1 from kpi_scorecard where kpi_id = ?"
                               " and scope_type = 'all') then 'all' else scorecard.scope_type end")  # fmt: skip
@@ -106,17 +112,28 @@ class Explanation:
             raise PmoError(self._nothing(question))
         return found[0]
 
-    def _check_scope(self, kind: str, name: str) -> None:
-        names = [
-            row["scope_name"]
-            for row in self.rows(
-                "select distinct scope_name from kpi_scorecard where scope_type = ? and scope_name is not null", [kind]
-            )
+    def _scope_keys(self, kind: str, name: str) -> list[str]:
+        """The scopes that people call so: by name, a project also by its key."""
+        found = self.rows(
+            """
+            select distinct scorecard.scope_key, scorecard.scope_name, project.project
+            from kpi_scorecard as scorecard
+            left join dim_project as project
+                on scorecard.scope_type = 'project' and scorecard.scope_key = project.project_key
+            where scorecard.scope_type = ? and scorecard.scope_name is not null
+            """,
+            [kind],
+        )
+        called = name.lower()
+        keys = [
+            row["scope_key"] for row in found if called in {row["scope_name"].lower(), (row["project"] or "").lower()}
         ]
-        if name.lower() not in {each.lower() for each in names}:
+        if not keys:
+            names = sorted({row["scope_name"] for row in found})
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
             hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise PmoError(f"The scorecard has no {kind} '{name}'.{hint} It has: {', '.join(sorted(names)) or 'none'}.")
+            raise PmoError(f"The scorecard has no {kind} '{name}'.{hint} It has: {', '.join(names) or 'none'}.")
+        return keys
 
     def _nothing(self, question: Question) -> str:
         found = self.rows(
@@ -152,22 +169,26 @@ class Explanation:
         )
 
     def _occupancy(self, value: Row) -> list[Row]:
-        """The stays in a stage of work at the end of the period."""
-        scope, parameters = _interval_scope(value, "stay")
+        """The stays in a stage of work when the period ended in the scope's time zone; of the present one: now."""
+        end = period_end_in(value)
+        scope, parameters = stay_in_scope(value, "(ended.end_at - interval 1 microsecond)")
+        zone = zone_of_scope(self._session, value, self._settings)
         return self.rows(
             f"""
             select stay.stage as role, 1.0 as contribution, cast(stay.entered_at as date) as event_date, stay.item_key,
                 cast(null as varchar) as response_key, item.item_ref, item.title, item.source_url
             from fct_state_interval as stay
             inner join dim_work_item as item on stay.item_key = item.item_key
-            inner join fct_item_flow as flow
-                on stay.item_key = flow.item_key and flow.policy_id = ? and flow.is_in_flow
-            where stay.stage in ('in_progress', 'waiting') and stay.entered_at < cast(? as timestamp)
-                and coalesce(stay.left_at, timestamp '9999-12-31') >= least(cast(? as timestamp),
-                    (select max(watermark_at) from dim_connection)) and {scope}
+            inner join dim_connection as connection on stay.connection_id = connection.connection_id
+            inner join dim_policy as policy on policy.policy_id = ? and policy.policy_version = ?
+            cross join lateral (select {end} as end_at) as ended
+            where stay.stage in ('in_progress', 'waiting') and stay.entered_at <= connection.watermark_at
+                and stay.entered_at < ended.end_at
+                and (stay.left_at is null or stay.left_at > connection.watermark_at or stay.left_at >= ended.end_at)
+                and {COUNTED} and {scope}
             order by event_date, item.item_ref
-            """,  # noqa: S608 - texts of this file, values are bound
-            [value["policy_id"], _period_end(value), _period_end(value), *parameters],
+            """,  # noqa: S608 - texts of this program, values are bound
+            [value["policy_id"], value["policy_version"], zone, _period_end(value), *parameters],
         )
 
     def events(self, item_key: str) -> list[Row]:
@@ -206,7 +227,7 @@ class Explanation:
 
 
 def parse_period(text: str) -> tuple[str, date]:
-    """`2024` (a year), `2024-Q1`, `2024-03` or a day: the period's type and its first day."""
+    """`2024-Q1` or `2024-03`: the period's type and its first day."""
     try:
         if "Q" in text.upper():
             year, _, quarter = text.upper().partition("-Q")
@@ -216,8 +237,6 @@ def parse_period(text: str) -> tuple[str, date]:
         parts = [int(part) for part in text.split("-")]
         if len(parts) == 2:
             return "month", date(parts[0], parts[1], 1)
-        if len(parts) == 1:
-            return "year", date(parts[0], 1, 1)
     except ValueError:
         pass
     raise PmoError(f"--period {text} is no period. Allowed: 2024-Q1 or 2024-03.")
@@ -235,7 +254,7 @@ def _scope_condition(value: Row) -> tuple[str, list[Any]]:
     """Which evidence belongs to the value's scope; of a sprint all of it does."""
     if value.get("sprint_key") is not None or value["scope_type"] == "all":
         return "true", []
-    stay, parameters = _interval_scope(value, "stay")
+    stay, parameters = stay_in_scope(value, "evidence.event_at")
     condition = f"""(
         exists (
             select 1 from fct_state_interval as stay
@@ -246,14 +265,5 @@ def _scope_condition(value: Row) -> tuple[str, list[Any]]:
             where response.response_key = evidence.response_key
                 and response.scope_type = ? and response.scope_name = ?
         )
-    )"""  # noqa: S608 - texts of this file, values are bound
+    )"""  # noqa: S608 - texts of this program, values are bound
     return condition, [*parameters, value["scope_type"], value["scope_name"]]
-
-
-def _interval_scope(value: Row, alias: str) -> tuple[str, list[Any]]:
-    """The scope of a value as a condition on fct_state_interval, which knows team, project and type of each stay."""
-    columns = {"team": "team_key", "project": "project_key", "connection": "connection_id", "item_type": "item_type"}
-    column = columns.get(value["scope_type"])
-    if column is None:
-        return "true", []
-    return f"{alias}.{column} = ?", [value["scope_key"]]

@@ -69,7 +69,3 @@ class Home:
     @property
     def sandbox(self) -> Path:
         return self.root / "sandbox"
-
-    @property
-    def lock(self) -> Path:
-        return self.root / "run.lock"

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import logging
 import multiprocessing
+import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -28,8 +29,8 @@ class Worker:
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context)
         with _without_interrupts():
+            self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context)
             self._pool.submit(_runner_ready)
         self._has_judged = False
         self._docs: Future[Path] | None = None  # of everything judged so far
@@ -72,12 +73,26 @@ class Worker:
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
     """A process started meanwhile never gets Ctrl+C, which a terminal sends to all: its parent ends it."""
-    resource_tracker.ensure_running()  # starting it later would unblock the signal
+    _start_tracker()  # starting it later would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_tracker() -> None:
+    """Start multiprocessing's helper so that it says nothing of what a stopped run left to it to clean up."""
+    name = "PYTHONWARNINGS"
+    before = os.environ.get(name)
+    os.environ[name] = ",".join([*([before] if before else []), "ignore::UserWarning:multiprocessing.resource_tracker"])
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 class _Current:

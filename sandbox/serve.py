@@ -172,12 +172,16 @@ def start_background(
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     deadline = time.monotonic() + _START_SECONDS + items / _START_ITEMS_PER_SECOND
-    while time.monotonic() < deadline:
-        if found := running(home):
-            return found
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
+    try:
+        while time.monotonic() < deadline:
+            if found := running(home):
+                return found
+            if process.poll() is not None:
+                break
+            time.sleep(0.05)
+    except KeyboardInterrupt:
+        _end(process)
+        raise
     _end(process)
     last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
     raise SandboxError(f"The sandbox did not come up: {last[0]} (all of it: {log})")

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from orchestration.commands.sandbox import served_sandbox
+from orchestration.config.default import is_sandbox
 from orchestration.dbt_files import dbt_environment, dbt_executable, ensure_manifest
 from orchestration.errors import PmoError
 from orchestration.instance import dagster_home
 from orchestration.paths import DBT_PROJECT, PROJECT, Home
 
+STOP_SECONDS = 30.0
+
 
 def serve_dagster(port: int) -> int:
-    """Run `dagster dev` until Ctrl+C; its exit status."""
+    """Run `dagster dev` until Ctrl+C, beside it the sandbox where no settings name other sources; its exit status."""
     home = Home.of()
     ensure_manifest(home)
     environment = {**os.environ, "PMO_HOME": str(home.root), "DAGSTER_HOME": str(dagster_home(home))}
@@ -24,8 +30,27 @@ def serve_dagster(port: int) -> int:
         str(Path(sys.executable).with_name("dagster")), "dev",
         "--module-name", "orchestration.definitions", "--working-directory", str(PROJECT), "--port", str(port),
     ]  # fmt: skip
-    Console().print(f"Dagster at http://127.0.0.1:{port} · state in {home.dagster} · Ctrl+C ends it", highlight=False)
-    return subprocess.run(command, env=environment, check=False).returncode
+    console = Console()
+    with served_sandbox(home) if is_sandbox(None) else contextlib.nullcontext():
+        told = f"Dagster at http://127.0.0.1:{port} · state in {home.dagster} · Ctrl+C ends it"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
+        return _until_stopped(command, environment)
+
+
+def _until_stopped(command: list[str], environment: dict[str, str]) -> int:
+    """Run `command` in a session of its own, so that Ctrl+C reaches it once and it ends in order; its exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        return 0
+    finally:
+        if process.poll() is None:
+            process.kill()
 
 
 def write_dbt_docs() -> int:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from extractors.connection import CheckLine, Connection
 from extractors.errors import ExtractError
@@ -41,7 +42,7 @@ def examine(config: Path | None) -> int:
 def _all(console: Console, settings: Settings) -> set[str]:
     levels: set[str] = set()
     for connection in settings.connections:
-        console.print(f"[bold]{connection.id}[/] ({connection.kind})", highlight=False)
+        console.print(f"[bold]{escape(connection.id)}[/] ({connection.kind})", highlight=False)
         for line in _checked(connection):
             levels.add(line.level)
             _print(console, line)
@@ -84,6 +85,4 @@ def _postgres(server: PostgresServer) -> CheckLine:
 
 
 def _print(console: Console, line: CheckLine) -> None:
-    from rich.markup import escape
-
     console.print(f"  {MARKS[line.level]} {escape(line.subject)}: {escape(redact(line.text))}", highlight=False)

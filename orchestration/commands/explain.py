@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orchestration.explanation import Explanation, Question, Row
+from orchestration.explained_scope import Row
+from orchestration.explanation import Explanation, Question
 from orchestration.paths import Home
 
 __all__ = ["Question", "explain_value"]
@@ -39,7 +40,7 @@ def _headline(console: Console, kpi: Row, value: Row) -> None:
     for name in ("numerator", "denominator", "sample_items", "previous_value", "target_value", "trust_ratio"):
         console.print(f"  {name:<13} {_number(value[name])}", highlight=False)
     for name in ("policy_id", "definition_version", "data_as_of_at", "run_id"):
-        console.print(f"  {name:<13} {value[name]}", highlight=False)
+        console.print(f"  {name:<13} {value[name]}", highlight=False, markup=False)
     console.print(f"  definition    {escape(str(kpi['description']))}", highlight=False)
     console.print(f"  formula       {escape(str(kpi['formula']))}", highlight=False)
 
@@ -78,7 +79,7 @@ def _evidence(console: Console, evidence: list[Row], shown: int) -> None:
 def _item(console: Console, explanation: Explanation, evidence: list[Row], item_key: str) -> None:
     item = next(row for row in evidence if row["item_key"] == item_key)
     events = explanation.events(item_key)
-    table = Table(title=f"{item['item_ref']}: events", title_justify="left", expand=False)
+    table = Table(title=escape(f"{item['item_ref']}: events"), title_justify="left", expand=False)
     for name in ("entered (UTC)", "status", "stage", "hours", "raw record"):
         table.add_column(name, justify="right" if name == "hours" else "left", overflow="fold")
     for event in events:

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from orchestration.commands.interrupts import STATUS, STOPPED
 from orchestration.errors import PmoError
 from orchestration.paths import Home
 
@@ -19,12 +20,12 @@ LOG_FILE = "pmo.log"
 
 @contextlib.contextmanager
 def readable_errors() -> Iterator[None]:
-    """Turn whatever is raised into a paragraph and exit status 1 (2: interrupted)."""
+    """Turn whatever is raised into a paragraph and exit status 1 (130: interrupted)."""
     try:
         yield
     except KeyboardInterrupt:
-        tell("Stopped. What was landed stays; the next run goes on from there.")
-        sys.exit(130)
+        tell(STOPPED)
+        sys.exit(STATUS)
     except PmoError as error:
         tell(str(error))
         sys.exit(1)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -66,23 +67,23 @@ class LiveReporter:
     def stage(self, title: str) -> None:
         with self._lock:
             self._end_stage()
-            self._stage = self._progress.add_task(f"[bold]{title}", total=None)
+            self._stage = self._progress.add_task(f"[bold]{escape(title)}[/]", total=None)
 
     def _end_stage(self) -> None:
         if self._stage is not None:
             task = self._progress.tasks[self._progress.task_ids.index(self._stage)]
-            self._progress.console.print(f"[green]✓[/] {task.description}[/] [dim]{task.elapsed or 0:.1f} s")
+            self._progress.console.print(f"[green]✓[/] {task.description} [dim]{task.elapsed or 0:.1f} s")
             self._progress.remove_task(self._stage)
             self._stage = None
 
     def advance(self, connection_id: str, stream: str, done: int, total: int | None) -> None:
         with self._lock:
             if connection_id not in self._tasks:
-                self._tasks[connection_id] = self._progress.add_task(connection_id, total=None)
+                self._tasks[connection_id] = self._progress.add_task(escape(connection_id), total=None)
             task = self._tasks[connection_id]
             if self._streams.get(connection_id) != stream:
                 self._streams[connection_id] = stream
-                self._progress.reset(task, description=f"  {connection_id} [dim]{stream}[/]", total=total)
+                self._progress.reset(task, description=_described(connection_id, stream), total=total)
             self._progress.update(task, completed=done, total=total)
 
     def connection_done(self, connection_id: str, text: str, *, is_good: bool) -> None:
@@ -90,7 +91,7 @@ class LiveReporter:
             if (task := self._tasks.pop(connection_id, None)) is not None:
                 self._progress.remove_task(task)
             mark = "[green]✓[/]" if is_good else "[red]✗[/]"
-            self._progress.console.print(f"  {mark} {connection_id} [dim]{text}")
+            self._progress.console.print(f"  {mark} {escape(connection_id)} [dim]{escape(text)}[/]", highlight=False)
 
     def step(self, title: str, done: int, total: int | None) -> None:  # noqa: ARG002 - the stage names it
         with self._lock:
@@ -98,11 +99,15 @@ class LiveReporter:
                 self._progress.update(self._stage, completed=done, total=total)
 
     def note(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False)
+        self._progress.console.print(text, highlight=False, markup=False)
 
     def close(self) -> None:
         with self._lock:
             self._end_stage()
+
+
+def _described(connection_id: str, stream: str) -> str:
+    return f"  {escape(connection_id)} [dim]{escape(stream)}[/]"
 
 
 class PlainReporter:

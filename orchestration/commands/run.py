@@ -15,49 +15,51 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from extractors.locks import run_lock
 from orchestration.commands.failing import log_to_file, tell
+from orchestration.commands.interrupts import NAMES, certain_end, is_interrupt
 from orchestration.commands.progress import terminal_reporter
-from orchestration.commands.sandbox import served_sandbox
+from orchestration.commands.sandbox import served_sandbox, stop_own_sandbox
 from orchestration.commands.summary import print_summary
 from orchestration.config.default import is_sandbox, load
 from orchestration.instance import dagster_home
+from orchestration.locking import one_run
 from orchestration.paths import Home
 from orchestration.pipeline.context import Pipeline, RunOptions
 from orchestration.pipeline.judging import DATA_DOCS
 from orchestration.pipeline.landing_step import start_ahead
 from orchestration.pipeline.record import RunRecords
 from orchestration.pipeline.reporting import report_to, reporter
+from orchestration.seeds import merge_seeds
 from orchestration.settings import Settings
-from quality.worker import stop_worker, worker
+from quality.worker import abandon_worker, stop_worker, worker
 
 if TYPE_CHECKING:
-    from dagster import ExecuteInProcessResult
+    from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
 
 
 def run_pipeline(options: RunOptions, *, is_rebuild: bool = False) -> int:
     """Run everything; the exit status: 0 only if every connection is fresh and the marts are published."""
     begun = time.monotonic()
     run_id = str(uuid.uuid4())
-    home = Home.of()
+    home = options.home
     settings, key = load(options.config, home, os.environ)
     _check_only(options, settings)
     log_to_file()
     console = Console(file=sys.stdout)  # this one, while dbt's own lines go to the log
     if key.notice:
-        console.print(key.notice, highlight=False)
-    with run_lock(home.root), terminal_reporter(console) as progress:
-        report_to(progress)
+        console.print(key.notice, highlight=False, markup=False)
+    with one_run(home.root):
+        merge_seeds(settings.seeds, home.dbt_seeds)  # a slip in a seed is told before anything starts
         if is_rebuild:
             _forget_build(home)
-        worker()  # imports Great Expectations meanwhile
-        try:
-            with _sources(options, home), _landing_ahead(options, run_id):
-                is_done, failures = _execute(options, home, run_id)
-            docs_problem = worker().docs_problem(home.root / DATA_DOCS)
-        finally:
-            stop_worker()
-            progress.close()
+        with terminal_reporter(console) as progress, certain_end(_leave_nothing_behind), _quality_worker():
+            report_to(progress)
+            try:
+                with _sources(options, home), _landing_ahead(options, run_id):
+                    is_done, failures = _execute(options, home, run_id)
+                docs_problem = worker().docs_problem(home.root / DATA_DOCS)
+            finally:
+                progress.close()
     record = RunRecords(home.root).read(run_id)
     for failure in failures:
         tell(failure)
@@ -66,6 +68,25 @@ def run_pipeline(options: RunOptions, *, is_rebuild: bool = False) -> int:
     if record is not None:
         print_summary(console, record, settings, home, seconds=time.monotonic() - begun, is_done=is_done)
     return 0 if is_done else 1
+
+
+def _leave_nothing_behind() -> None:
+    stop_own_sandbox()
+    abandon_worker()
+
+
+@contextlib.contextmanager
+def _quality_worker() -> Iterator[None]:
+    """It imports Great Expectations meanwhile. At an end by Ctrl+C nobody waits for it."""
+    worker()
+    try:
+        yield
+    except BaseException as error:
+        if is_interrupt(error):
+            abandon_worker()
+        raise
+    finally:
+        stop_worker()
 
 
 def _check_only(options: RunOptions, settings: Settings) -> None:
@@ -120,15 +141,16 @@ def _landing_ahead(options: RunOptions, run_id: str) -> Iterator[None]:
     pool = start_ahead(Pipeline.open(options, run_id))
     try:
         yield
-    finally:
-        pool.shutdown(wait=True)
+    except BaseException as error:
+        # A first load may go on for hours. Its threads end with the process; what they had not committed never was.
+        pool.shutdown(wait=not is_interrupt(error), cancel_futures=True)
+        raise
+    pool.shutdown(wait=True)
 
 
 def _execute(options: RunOptions, home: Home, run_id: str) -> tuple[bool, list[str]]:
     """Run the job; whether it succeeded, and why not, one paragraph each."""
     os.environ["DAGSTER_HOME"] = str(dagster_home(home))
-    import dagster as dg
-
     from orchestration.definitions import defs
     from orchestration.defs.resources import PipelineResource
 
@@ -138,9 +160,34 @@ def _execute(options: RunOptions, home: Home, run_id: str) -> tuple[bool, list[s
         "resources": {"pipeline": {"config": resource.model_dump()}},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
-    with dg.DagsterInstance.get() as instance, _dbt_output(home):
+    with _instance(home) as instance, _dbt_output(home):
         result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False, run_id=run_id)
+    if any(_was_interrupted(event) for event in result.all_events):
+        raise KeyboardInterrupt
     return result.success, _failures(result, home)
+
+
+def _instance(home: Home) -> DagsterInstance:
+    """Dagster's instance without its copy of standard output, which starts two processes beside every run.
+
+    Ctrl+C reaches those too, and they answer with tracebacks. What dbt says is in logs/dbt.log.
+    """
+    from dagster import DagsterInstance
+    from dagster._core.instance.ref import InstanceRef
+
+    none = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    return DagsterInstance.from_ref(InstanceRef.from_dir(str(dagster_home(home)), overrides={"compute_logs": none}))
+
+
+def _was_interrupted(event: DagsterEvent) -> bool:
+    """Dagster notes an interrupt as a failure of the step and the job."""
+    if event.is_step_failure:
+        error = event.step_failure_data.error
+    elif event.event_type_value == "PIPELINE_FAILURE":
+        error = event.job_failure_data.error
+    else:
+        return False
+    return error is not None and bool({error.cls_name, error.cause.cls_name if error.cause else None} & NAMES)
 
 
 def _failures(result: ExecuteInProcessResult, home: Home) -> list[str]:

@@ -18,6 +18,7 @@ from orchestration.paths import Home
 from orchestration.pipeline.reporting import reporter
 
 STOP_SECONDS = 10.0
+_own: set[int] = set()  # the processes of sandboxes that this one started
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,17 @@ def served_sandbox(home: Home) -> Iterator[None]:
         yield
         return
     serving = start_background(home.sandbox, port_base=sandbox_port(os.environ))
+    _own.add(serving.pid)
     try:
         yield
     finally:
-        _stop(serving.pid)
+        stop_own_sandbox()
+
+
+def stop_own_sandbox() -> None:
+    """Stop what `served_sandbox` started, if it did."""
+    while _own:
+        _stop(_own.pop())
 
 
 def _stop(pid: int) -> None:

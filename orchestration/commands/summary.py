@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.config.default import SANDBOX_PORT, sandbox_port
 from orchestration.paths import Home
 from orchestration.pipeline.record import ConnectionResult, RunRecord
 from orchestration.settings import Settings
@@ -24,7 +29,7 @@ def print_summary(
             if text:
                 console.print(f"[red]Held[/] {escape(text)}" if result.is_held else f"[red]Failed[/] {escape(text)}")
         for text in result.warnings:
-            console.print(f"[yellow]Note[/] {result.connection_id}: {escape(text)}", highlight=False)
+            console.print(f"[yellow]Note[/] {escape(result.connection_id)}: {escape(text)}", highlight=False)
     _checks(console, record, home)
     _publication(console, record)
     ending = "[bold green]Done[/]" if is_done else "[bold red]Not everything was done[/] (exit status 1)"
@@ -35,8 +40,20 @@ def print_summary(
     )
     if settings.is_sandbox:
         console.print(
-            "Links in the dashboard lead into the sandbox; serve it again with: pmo sandbox serve", soft_wrap=True
+            f"Links in the dashboard lead into the sandbox; serve it again with: {serve_command()}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
+
+
+def serve_command() -> str:
+    """`pmo sandbox serve` as it can be typed here: the program as it was called, the port if it was moved."""
+    called = Path(sys.argv[0])
+    program = "pmo" if shutil.which("pmo") == str(called) else os.path.relpath(called)
+    port = sandbox_port(os.environ)
+    moved = "" if port == SANDBOX_PORT else f" --port-base {port}"
+    return f"{shlex.quote(program)} sandbox serve{moved}"
 
 
 def _connections(record: RunRecord) -> Table:
@@ -49,7 +66,7 @@ def _connections(record: RunRecord) -> Table:
     for result in record.connections.values():
         seen = sum(stream.seen for stream in result.streams.values())
         table.add_row(
-            result.connection_id,
+            escape(result.connection_id),
             f"{result.landed:,}",
             f"{seen:,}",
             _coverage(result),
@@ -82,11 +99,12 @@ def _checks(console: Console, record: RunRecord, home: Home) -> None:
     if not record.checks:
         return
     docs = home.root / "data_docs" / "index.html"
-    where = f" Data Docs: {docs}" if docs.exists() else ""
+    where = f" Data Docs: {escape(str(docs))}" if docs.exists() else ""
     console.print(f"Checks: {passed:,} passed, {len(failed)} failed.{where}", highlight=False, soft_wrap=True)
     for check in failed:
         mark = "[red]blocking[/]" if check.is_blocking else "[yellow]warning[/]"
-        console.print(f"  {mark} {check.asset} {check.name}: {check.detail}", highlight=False)
+        told = escape(f"{check.asset} {check.name}: {check.detail}")
+        console.print(f"  {mark} {told}", highlight=False)
 
 
 def _publication(console: Console, record: RunRecord) -> None:
@@ -102,8 +120,8 @@ def _publication(console: Console, record: RunRecord) -> None:
     places = [("DuckDB", folder / "marts.duckdb"), ("Parquet", folder / "parquet"), ("Tableau", folder / "marts.hyper")]
     for name, place in [*places, ("Dashboard", folder / "dashboard" / "index.html")]:
         if place.exists():
-            console.print(f"  {name:<10} {place}", highlight=False, soft_wrap=True)
+            console.print(f"  {name:<10} {place}", highlight=False, markup=False, soft_wrap=True)
     if publication.postgres:
-        console.print(f"  {'PostgreSQL':<10} {publication.postgres}", highlight=False, soft_wrap=True)
+        console.print(f"  {'PostgreSQL':<10} {publication.postgres}", highlight=False, markup=False, soft_wrap=True)
     for notice in publication.notices:
-        console.print(f"  Note: {notice}", highlight=False)
+        console.print(f"  Note: {notice}", highlight=False, markup=False)

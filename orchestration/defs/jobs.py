@@ -13,8 +13,8 @@ refresh = dg.define_asset_job(
 
 census = dg.define_asset_job(
     "census", selection=dg.AssetSelection.all(), executor_def=dg.in_process_executor,
-    description=f"{DESCRIPTION} Reads everything again, so that deletions and silent gaps are found.",
-    config={"resources": {"pipeline": {"config": {"full": True}}}},
+    description=f"{DESCRIPTION} Compares which records there are, so that deletions and silent gaps are found.",
+    config={"resources": {"pipeline": {"config": {"census": True}}}},
     tags={"pmo/writes": "warehouse", "dagster/max_runtime": 12 * 3600},
 )  # fmt: skip
 
@@ -25,5 +25,5 @@ hourly_refresh = dg.ScheduleDefinition(
 
 nightly_census = dg.ScheduleDefinition(
     name="nightly_census", job=census, cron_schedule="35 1 * * *", execution_timezone="UTC",
-    description="Everything, compared with what the sources hold.",
+    description="What changed, and which records there are, compared with what the sources hold.",
 )  # fmt: skip

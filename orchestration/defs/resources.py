@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Generator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from dagster_dbt import DbtCliResource
 from pydantic import Field
 
 from orchestration.dbt_files import dbt_executable
+from orchestration.locking import one_run
 from orchestration.paths import DBT_PROJECT
 from orchestration.pipeline.context import Pipeline, RunOptions
 
@@ -24,6 +26,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
     config_file: str = ""
     only: list[str] = Field(default_factory=list)
     full: bool = False
+    census: bool = False
     as_of: str = ""
     extract: bool = True
     transient_retries: int = 2
@@ -33,10 +36,17 @@ class PipelineResource(dg.ConfigurableResource[None]):
             config=Path(self.config_file) if self.config_file else None,
             only=tuple(self.only),
             is_full=self.full,
+            is_census=self.census,
             as_of=date.fromisoformat(self.as_of) if self.as_of else None,
             extract=self.extract,
             transient_retries=self.transient_retries,
         )
+
+    @contextlib.contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[Any]:  # noqa: ARG002 - Dagster's name
+        """Hold the run lock as long as the job runs: two writers would spoil the warehouse."""
+        with one_run(self.options().home.root):
+            yield self
 
     def open(self, context: Context) -> Pipeline:
         """The run's context. A re-execution from a failure goes on with the record of the run that failed."""
@@ -48,6 +58,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
             config_file=str(options.config) if options.config else "",
             only=list(options.only),
             full=options.is_full,
+            census=options.is_census,
             as_of=options.as_of.isoformat() if options.as_of else "",
             extract=options.extract,
             transient_retries=options.transient_retries,
@@ -68,4 +79,5 @@ class DbtCli(DbtCliResource):
 @dg.definitions
 def resources() -> dg.Definitions:
     dbt = DbtCli(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(dbt_executable()))
-    return dg.Definitions(resources={"pipeline": PipelineResource(), "dbt": dbt})
+    # In one process also where a person materializes assets by hand: the lock is held from the first step to the last.
+    return dg.Definitions(resources={"pipeline": PipelineResource(), "dbt": dbt}, executor=dg.in_process_executor)

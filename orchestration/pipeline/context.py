@@ -20,14 +20,23 @@ from orchestration.settings import Settings
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What `pmo run` was asked for. `extract` False: rebuild from what lies in raw."""
+    """What a run was asked for. `extract` False: rebuild from what lies in raw.
+
+    `is_full` reads everything again; `is_census` reads what changed, and compares which records there are.
+    """
 
     config: Path | None = None
     only: tuple[str, ...] = ()
     is_full: bool = False
+    is_census: bool = False
     as_of: date | None = None
     extract: bool = True
     transient_retries: int = 0
+
+    @property
+    def home(self) -> Home:
+        """Where this run's build lies."""
+        return Home.of(as_of=self.as_of.isoformat() if self.as_of else None)
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class Pipeline:
     @classmethod
     def open(cls, options: RunOptions, run_id: str) -> Pipeline:
         """Read the settings and join the run: the first step of a run fixes when it started."""
-        home = Home.of(as_of=options.as_of.isoformat() if options.as_of else None)
+        home = options.home
         settings, key = load(options.config, home, os.environ)
         unknown = [each for each in options.only if settings.connection(each) is None]
         if unknown:
@@ -52,7 +61,7 @@ class Pipeline:
         for secret in [*settings.secrets(), key.key.reveal()]:
             remember(secret)
         record = RunRecords(home.root).begin(run_id, _present(settings, home))
-        run = Run(run_id=run_id, started_at=record.started_at, is_full=options.is_full)
+        run = Run(run_id, record.started_at, is_full=options.is_full, is_census=options.is_census)
         return cls(options=options, settings=settings, home=home, run=run, salt=key.salt)
 
     @cached_property

@@ -98,7 +98,7 @@ def test_jobs_and_schedules(definitions: Any):
             node.name for node in job.nodes
         }
     census = definitions.resolve_job_def("census")
-    assert census.run_config["resources"]["pipeline"]["config"]["full"] is True
+    assert census.run_config["resources"]["pipeline"]["config"] == {"census": True}
 
 
 def test_lineage_reaches_the_raw_streams(tmp_path: Path):
