@@ -49,8 +49,8 @@ def _until_stopped(command: list[str], environment: dict[str, str]) -> int:
             process.wait(STOP_SECONDS)
         return 0
     finally:
-        if process.poll() is None:
-            process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)  # what is left of its web server and daemon
 
 
 def write_dbt_docs() -> int:

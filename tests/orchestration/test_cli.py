@@ -80,6 +80,15 @@ def test_only_must_name_a_connection(tmp_path: Path):
     assert_paragraph(pmo(tmp_path, "run", "--only", "nsp"), "--only nsp", "It has: nps")
 
 
+def test_a_bad_seed_is_told_before_anything_starts(tmp_path: Path):
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "stage_mapping.csv").write_text("connection_id,stag\n*,done\n")
+    (tmp_path / "pmo.toml").write_text('seeds = "seeds"\n' + SURVEY)
+    done = pmo(tmp_path, "run")
+    assert_paragraph(done, "stage_mapping.csv, line 1", "stag")
+    assert "Extract" not in done.stdout
+
+
 def test_doctor_says_what_is_missing(tmp_path: Path):
     (tmp_path / "pmo.toml").write_text(SURVEY)
     done = pmo(tmp_path, "doctor")
