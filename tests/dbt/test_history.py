@@ -74,6 +74,8 @@ ISSUES = [
     issue("10"),
     # 11: moved to a project that the seed gives to a team; it was created with another type
     issue("11", project_id="200", project_key="OTHER", issue_type_id="2", issue_type="Bug", created_at="2024-03-01"),
+    # 12: was of a type that the tool has dropped since
+    issue("12"),
 ]
 CHANGES = [
     change("1", 10, "03-05 10:00", "status", "2", "3"),
@@ -94,6 +96,7 @@ CHANGES = [
     change("7", 70, "03-10", "parent", "8", "5"),
     change("11", 110, "03-08", "project", "100", "200"),
     change("11", 110, "03-08", "item_type", "1", "2", item_number=1),
+    change("12", 120, "03-08", "item_type", "14", "1", from_text="Umbrella", to_text="Story"),
 ]
 BOARDS = [{"board_id": i, "name": f"Board {i}", "board_type": "scrum", "project_id": "100"} for i in ("9", "30", "31")]
 SPRINTS = [
@@ -278,6 +281,12 @@ def test_team_is_the_board_of_the_last_sprint(warehouse: duckdb.DuckDBPyConnecti
 def test_type_and_project_of_the_instant(warehouse: duckdb.DuckDBPyConnection) -> None:
     assert states(warehouse, "jira:11", "project_key", "item_type", "type_group") == [
         ("03-01", "jira:100", "Story", "story"), ("03-08", "jira:200", "Bug", "bug")
+    ]  # fmt: skip
+
+
+def test_a_type_that_the_tool_has_dropped(warehouse: duckdb.DuckDBPyConnection) -> None:
+    assert states(warehouse, "jira:12", "item_type", "type_group") == [
+        ("03-01", "Umbrella", "task"), ("03-08", "Story", "story")
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@ with
     connections as (select * from {{ ref("int_connection") }}),
     issue_types as (select * from {{ ref("stg_jira__issue_types") }}),
     issues as (select * from {{ ref("stg_jira__issues") }}),
+    type_changes as (select * from {{ ref("stg_jira__issue_changes") }} where attribute = 'item_type'),
     revisions as (select * from {{ ref("stg_azure_devops__revisions") }}),
     mapping as (select * from {{ ref("item_type_mapping") }}),
 
@@ -17,6 +18,13 @@ with
         union all
         select distinct connection_id, issue_type_id, issue_type, is_subtask, null, 2
         from issues
+        -- A type that the tool has dropped lives on in histories alone.
+        union all
+        select distinct connection_id, from_id, from_text, null, null, 3
+        from type_changes
+        union all
+        select distinct connection_id, to_id, to_text, null, null, 3
+        from type_changes
         union all
         select distinct connection_id, item_type, item_type, null, null, 1
         from revisions
