@@ -6,6 +6,7 @@ with
     policies as (select * from {{ ref("dim_policy") }}),
     periods as (select * from {{ ref("int_period") }} where period_type in ('month', 'quarter')),
     moves as (select * from {{ ref("int_stage_move") }}),
+    connections as (select * from {{ ref("int_connection") }}),
     scorecard as (select * from {{ ref("kpi_scorecard") }} where kpi_id in ('wip', 'wip_age_p85')),
 
     entries as (
@@ -89,6 +90,19 @@ with
     ),
     recomputed as (
         {% for scope in scopes() -%}
+            -- A portfolio has items of several connections, each with days of its own.
+            {%- set own_end -%}
+                least(
+                    connections.watermark_at,
+                    {{ utc_time("cast(ends.period_end_date + 1 as timestamp)", "connections.time_zone") }}
+                )
+            {%- endset -%}
+            {%- set end_at = own_end if scope.type == "portfolio" else "ends.end_at" %}
+            {%- set is_watermark = (
+                "(" ~ own_end ~ " = connections.watermark_at)"
+                if scope.type == "portfolio"
+                else "ends.is_watermark"
+            ) %}
             select
                 ruled.policy_id,
                 ruled.policy_version,
@@ -99,12 +113,13 @@ with
                 count(*) as wip,
                 quantile_cont({{ hours_between("ruled.started_at", "ends.end_at") }}, 0.85) as wip_age_p85
             from ruled
+            inner join connections on ruled.connection_id = connections.connection_id
             inner join
                 ends
                 on ends.scope_type = '{{ scope.type }}'
                 and ends.scope_key = {{ scope.key if scope.type == "all" else "ruled." ~ scope.key }}
-                and (ruled.from_at < ends.end_at or (ends.is_watermark and ruled.from_at = ends.end_at))
-                and (ruled.until_at > ends.end_at or (not ends.is_watermark and ruled.until_at = ends.end_at))
+                and (ruled.from_at < {{ end_at }} or ({{ is_watermark }} and ruled.from_at = {{ end_at }}))
+                and (ruled.until_at > {{ end_at }} or (not {{ is_watermark }} and ruled.until_at = {{ end_at }}))
             group by all
             {% if not loop.last %}
                 union all
