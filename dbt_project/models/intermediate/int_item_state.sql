@@ -1,5 +1,4 @@
 with
-    items as (select * from {{ ref("int_item") }}),
     settings as (select * from {{ ref("int_setting") }}),
     jira_histories as (select * from {{ ref("int_jira__item_history") }}),
     subtask_histories as (select * from {{ ref("int_jira__subtask_history") }}),
