@@ -39,12 +39,12 @@ lint: setup ## formatters, linters, types, import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfmt --check --quiet dbt_project
+	@$(BIN)/sqlfmt --check --reset-cache --no-progressbar dbt_project
 
 format: setup ## let the formatters write
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
-	@$(BIN)/sqlfmt --quiet dbt_project
+	@$(BIN)/sqlfmt --reset-cache --quiet dbt_project
 
 bench: setup ## benchmarks, each beside its peer or limit, as ratios
 	@$(BIN)/python -m tests.bench
