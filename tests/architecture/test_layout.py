@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,20 +22,7 @@ TOP_LEVEL = {
     "LICENSE", ".ci", ".gitignore", ".pre-commit-config.yaml", ".sqlfluff", ".sqlfluffignore", ".gitattributes",
 }  # fmt: skip
 
-ALLOWED = {
-    "orchestration": {"extractors", "quality", "bi", "sandbox"},
-    "extractors": set(),
-    "quality": set(),
-    "bi": set(),
-    "sandbox": set(),
-}
-
-FORBIDDEN_PACKAGES = {
-    "extractors": {"dagster", "dagster_dbt", "dbt", "duckdb"},
-    "quality": {"dagster", "dagster_dbt"},
-    "bi": {"dagster", "dagster_dbt"},
-    "sandbox": {"dagster", "dagster_dbt"},
-}
+PACKAGES = {"orchestration", "extractors", "quality", "bi", "sandbox"}
 
 DANGEROUS_CALLS = {"eval", "exec"}
 
@@ -42,30 +32,52 @@ def tracked_files() -> list[Path]:
     return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).exists()]
 
 
-def imported_packages(path: Path) -> set[str]:
-    packages: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            packages.update(alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            packages.add(node.module.split(".")[0])
-    return packages
-
-
 def test_the_top_level_holds_only_what_the_architecture_names():
     present = {path.relative_to(ROOT).parts[0] for path in tracked_files()}
     assert present - TOP_LEVEL == set()
 
 
-@pytest.mark.parametrize("package", sorted(ALLOWED))
-def test_imports_run_one_way(package: str):
-    others = set(ALLOWED) - {package} - ALLOWED[package]
-    wrong = {
-        str(path.relative_to(ROOT)): sorted(found)
-        for path in (ROOT / package).rglob("*.py")
-        if (found := imported_packages(path) & (others | FORBIDDEN_PACKAGES.get(package, set())))
-    }
-    assert wrong == {}
+def lint_imports(folder: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """import-linter, told by the pyproject.toml in `folder`, over the packages in `folder`."""
+    program = Path(sys.executable).with_name("lint-imports")
+    command = [str(program), "--no-logo", "--cache-dir", str(cache)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_imports_run_one_way(tmp_path: Path):
+    """The rules stand once, in pyproject.toml, for `make lint` and for this test."""
+    done = lint_imports(ROOT, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("extractors/wrong.py", "import quality.suite"),
+        ("bi/wrong.py", "from sandbox import serve"),
+        ("quality/wrong.py", "import orchestration.paths"),
+        ("extractors/wrong.py", "import duckdb"),
+        ("bi/wrong.py", "import dagster"),
+        ("sandbox/wrong.py", "def late():\n    import dagster_dbt"),
+    ],
+)
+def test_a_wrong_import_is_found(tmp_path: Path, file: str, line: str):
+    for package in PACKAGES:
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+    for module in ("quality/suite.py", "sandbox/serve.py", "orchestration/paths.py"):
+        (tmp_path / module).touch()
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / file).write_text(line + "\n")
+    done = lint_imports(tmp_path, tmp_path / "cache")
+    assert done.returncode == 1
+    assert file.replace("/", ".").removesuffix(".py") in done.stdout
+
+
+def test_the_import_rules_know_every_package():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    assert set(settings["importlinter"]["root_packages"]) == PACKAGES
+    assert set(settings["hatch"]["build"]["targets"]["wheel"]["packages"]) == PACKAGES
 
 
 def test_no_file_names_a_registry_or_pins_an_address():
