@@ -38,6 +38,9 @@ class Person(msgspec.Struct, frozen=True):
     is_active: bool = True
     starts_at_hour: int = 9  # local; works eight hours from then, Monday to Friday
     days_off: list[date] = []  # public holidays and vacation
+    former_names: list[tuple[datetime, str]] = []  # until when the person was called what
+    deactivated_at: datetime | None = None  # may not sign in any more; still named in documents
+    removed_at: datetime | None = None  # the account is gone: no list of users has it, documents show a former user
 
 
 class Status(msgspec.Struct):
@@ -47,6 +50,9 @@ class Status(msgspec.Struct):
     name: str
     category: Category
     former_names: list[tuple[datetime, str]] = []  # until when it had which name
+    process: str = ""  # Azure DevOps: agile, scrum; a status belongs to one process
+    work_item_types: list[str] = []  # Azure DevOps: the types that have this state
+    deleted_at: datetime | None = None  # taken out of the workflow: no list of statuses has it, histories still do
 
 
 class Project(msgspec.Struct):
@@ -55,6 +61,9 @@ class Project(msgspec.Struct):
     name: str
     portfolio: str
     tool: Tool
+    process: str = "agile"  # Azure DevOps: agile, scrum
+    kind: str = "software"  # Jira: software, service_desk
+    is_visible: bool = True  # False: the account may not see it, nor anything that moves there
 
 
 class Team(msgspec.Struct):
@@ -85,6 +94,7 @@ class Sprint(msgspec.Struct):
     started_at: datetime | None = None
     closed_at: datetime | None = None
     former_names: list[tuple[datetime, str]] = []
+    reopenings: list[tuple[datetime, datetime]] = []  # Jira: closed and re-activated; `closed_at` is the last close
 
 
 class Release(msgspec.Struct):
@@ -103,7 +113,10 @@ class Change(msgspec.Struct, array_like=True, gc=False):
     item is in now or was in before, as Jira keeps them; Azure DevOps: the one sprint id), points (decimal text),
     remaining_hours, assignee (person id), team (team id: Azure DevOps area path; Jira has no such field),
     project (project id), parent (item id), type (type name), title, priority, flagged ("yes"), release (release ids
-    joined by a comma), labels (blank-separated), key (Jira: the issue key, beside a change of project), rank.
+    joined by a comma), labels (blank-separated), key (Jira: the issue key, beside a change of project), rank,
+    spent_hours (decimal text: Jira's time spent, Azure DevOps' completed work), deleted (Azure DevOps: "yes" when it
+    goes to the recycle bin, None when it is restored; a deletion that holds is `Item.deleted_at`), comments (Azure
+    DevOps alone, where a comment is a revision: how many there are).
     """
 
     attribute: str
@@ -128,6 +141,33 @@ class Link(msgspec.Struct, array_like=True, gc=False):
     author: int
 
 
+class Comment(msgspec.Struct, array_like=True, gc=False):
+    """A comment. Jira: moves `updated` and leaves no history; Azure DevOps: a revision (attribute comments)."""
+
+    comment_id: int
+    at: datetime
+    author: int
+
+
+class Worklog(msgspec.Struct, array_like=True, gc=False):
+    """Time that a person logged in Jira; the history of the same instant changes spent_hours."""
+
+    worklog_id: int
+    at: datetime
+    author: int
+    started_at: datetime
+    hours: float
+
+
+class Satisfaction(msgspec.Struct, array_like=True, gc=False):
+    """What the customer of a service request says when it is done (Jira Service Management), 1 to 5."""
+
+    at: datetime
+    rating: int
+    comment: str
+    respondent_email: str
+
+
 class Item(msgspec.Struct):
     """A work item with its whole life. `initial` holds the attributes at creation, `history` what came after."""
 
@@ -149,6 +189,15 @@ class Item(msgspec.Struct):
     deleted_at: datetime | None = None
     deleted_by: int | None = None
     is_destroyed: bool = False
+    hidden_at: datetime | None = None  # moved to a project that the account may not see: served as if it were not there
+    comments: list[Comment] = []  # those of `comment_count` whose instants are known
+    worklogs: list[Worklog] = []
+    satisfaction: Satisfaction | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Neither live nor in a recycle bin that the account may look into."""
+        return self.is_destroyed or self.hidden_at is not None
 
 
 class Answer(msgspec.Struct):
