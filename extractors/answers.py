@@ -46,9 +46,16 @@ def vendor_message(response: requests.Response) -> str:
     if not isinstance(body, dict):
         return ""
     messages = [*(body.get("errorMessages") or []), *(body.get("errors") or {}).values()] if _is_jira(body) else []
-    messages = messages or [body.get("message") or body.get("title") or body.get("description") or ""]
+    messages = messages or [body.get("message") or body.get("title") or body.get("description") or _nested(body)]
     text = " ".join(" ".join(str(message).split()) for message in messages if message)
     return redaction.redact(text)[:300]
+
+
+def _nested(body: dict[str, Any]) -> str:
+    """`error.message` of SurveyMonkey, `meta.error.errorMessage` of Qualtrics."""
+    meta = body.get("meta")
+    error = meta.get("error") if isinstance(meta, dict) else body.get("error")
+    return str(error.get("errorMessage") or error.get("message") or "") if isinstance(error, dict) else ""
 
 
 def _is_jira(body: dict[str, Any]) -> bool:

@@ -121,10 +121,62 @@ class SurveyFileConnection(Connection):
     delimiter: str = ","
     encoding: str = "utf-8"
     decimal: str = "."
+    repeat_days: int = 0  # see SurveyApiConnection
     pseudonym_key: Secret = NO_SECRET  # keys the respondent hashes
 
     kind = "survey_file"
     tool = "surveys"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiQuestion:
+    """A question of an online survey that counts. The scale may be left to the tool where it knows it."""
+
+    metric: Literal["nps", "csat", "ces"]
+    question: str  # the tool's id of the question, or its reference or export tag
+    survey: str | None = None  # id of the survey; None: in all of the connection that have such a question
+    scale_min: float | None = None
+    scale_max: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurveyApiConnection(Connection):
+    """An account of an online survey tool and the surveys that are read from it."""
+
+    url: str
+    token: Secret
+    token_env: str = ""
+    survey_ids: tuple[str, ...]
+    questions: tuple[ApiQuestion, ...] = ()  # empty: what the tool itself marks as NPS or rating
+    scope_type: str = "all"  # team, project, product, release, all
+    scope_field: str | None = None  # embedded data, custom variable or hidden field that names what an answer is about
+    respondent_field: str | None = None  # the same for the person; None: the recipient that the tool names
+    comment_question: str | None = None
+    repeat_days: int = 0  # an answer of the same person that is followed by another within so many days does not count
+    pseudonym_key: Secret = NO_SECRET
+
+    tool = "surveys"
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualtricsConnection(SurveyApiConnection):
+    """A Qualtrics brand; `url` is that of its data centre."""
+
+    kind = "qualtrics"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurveyMonkeyConnection(SurveyApiConnection):
+    """A SurveyMonkey account."""
+
+    kind = "surveymonkey"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeformConnection(SurveyApiConnection):
+    """A Typeform account."""
+
+    kind = "typeform"
 
 
 class Progress(Protocol):

@@ -32,7 +32,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     """Seconds that the server asks us to wait, or None if it does not say.
 
     `Retry-After` counts first, in both forms; then a spent `X-RateLimit-Remaining` with its reset (epoch seconds,
-    ISO instant or seconds from now), then the fill interval of Jira Data Center.
+    ISO instant or seconds from now), then the fill interval of Jira Data Center, then the quotas of SurveyMonkey.
     """
     now = now or datetime.now(UTC)
     if (value := headers.get("Retry-After")) is not None and (seconds := _seconds_until(value, now)) is not None:
@@ -41,6 +41,10 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         if (seconds := _seconds_until(headers.get("X-RateLimit-Reset", ""), now)) is not None:
             return seconds
         return _number(headers.get("X-RateLimit-Interval-Seconds"))
+    for quota in ("Day", "Minute"):  # the longer wait first
+        name = f"X-Ratelimit-App-Global-{quota}"
+        if _number(headers.get(f"{name}-Remaining")) == 0:
+            return _seconds_until(headers.get(f"{name}-Reset", ""), now)
     return None
 
 

@@ -394,6 +394,7 @@ SURVEYS = _streams(
             "comment": TEXT,  # only where include_comments
             "source_file": TEXT,
             "source_line": WHOLE,
+            "repeat_days": WHOLE,  # an answer that its person repeats within so many days does not count; 0: all count
         },
     ),
     Stream(
@@ -403,7 +404,8 @@ SURVEYS = _streams(
     ),
     Stream(
         "surveys/rejects",
-        "One row per line of a survey file that could not be read; record_id is <file>:<line>.",
+        "One row per line of a file (record_id <file>:<line>; line 0: the whole file) or answer of a tool "
+        "(<survey>:<response>:<question>) that could not be read.",
         {"source_file": TEXT, "source_line": WHOLE, "column": TEXT, "value": TEXT, "reason": TEXT},
     ),
 )

@@ -181,6 +181,7 @@ class _LineReader:
             "comment": (comment or None) if source.include_comments else None,
             "source_file": self.table.name,
             "source_line": self.row.line,
+            "repeat_days": source.repeat_days,
         }
 
     def _response_id(self) -> str:
