@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quality.suite import Measure
-from quality.suites.marts import core, flow, satisfaction, scorecard, sprints
+from quality.suites.marts import core, flow, hygiene, satisfaction, scorecard, sprints
 
 MART_SUITES: dict[str, tuple[Measure, ...]] = {
     **core.MEASURES,
@@ -11,4 +11,5 @@ MART_SUITES: dict[str, tuple[Measure, ...]] = {
     **sprints.MEASURES,
     **satisfaction.MEASURES,
     **scorecard.MEASURES,
+    **hygiene.MEASURES,
 }
