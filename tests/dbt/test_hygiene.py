@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -73,7 +72,7 @@ def assigned(rows: dict[str, Any], project: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
     told = Warehouse(tmp_path_factory.mktemp("hygiene"))
     main = assigned(jira_rows(STORIES), "PROJ")
     for change in main["issue_changes"]:
@@ -91,7 +90,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
     azure["states"] = [state for state in azure["states"] if state["state"] != "Active"]
     undated = {"team_id": "team", "iteration_guid": "i", "iteration_path": "Project\\i", "name": "Undated iteration"}
     told.azure("azure", team_iterations=[undated], **azure)
-    yield told.build(select="+fct_hygiene_finding")
+    return told.build(select="+fct_hygiene_finding")
 
 
 def findings(warehouse: duckdb.DuckDBPyConnection, rule: str) -> dict[str, Row]:
