@@ -16,12 +16,17 @@ from pydantic import ValidationError
 
 from extractors.connection import (
     NO_SECRET,
+    ApiQuestion,
     AzureDevOpsConnection,
     Connection,
     JiraConnection,
+    QualtricsConnection,
     Secret,
+    SurveyApiConnection,
     SurveyFileConnection,
+    SurveyMonkeyConnection,
     SurveyQuestion,
+    TypeformConnection,
 )
 from orchestration.config.checks import Checker
 from orchestration.config.messages import problems
@@ -31,8 +36,12 @@ from orchestration.config.model import (
     JiraSection,
     PmoToml,
     PostgresSection,
+    QualtricsSection,
     QuestionSection,
+    SurveyApiSection,
     SurveyFileSection,
+    SurveyMonkeySection,
+    TypeformSection,
 )
 from orchestration.config.positions import Positions
 from orchestration.errors import InvalidFile, PmoError, Problem
@@ -170,6 +179,7 @@ def _connection(section: AnyConnection, folder: Path, environ: Mapping[str, str]
                 token_env=section.token_env,
                 username=section.username,
                 cloud_id=section.cloud_id,
+                sprint_reports=section.sprint_reports,
             )
         case AzureDevOpsSection():
             return AzureDevOpsConnection(
@@ -184,11 +194,36 @@ def _connection(section: AnyConnection, folder: Path, environ: Mapping[str, str]
             )
         case SurveyFileSection():
             return _survey_file(section, common, folder, key)
+        case QualtricsSection():
+            return _online_survey(QualtricsConnection, section, common, environ, key)
+        case SurveyMonkeySection():
+            return _online_survey(SurveyMonkeyConnection, section, common, environ, key)
+        case TypeformSection():
+            return _online_survey(TypeformConnection, section, common, environ, key)
+
+
+def _online_survey(
+    kind: type[SurveyApiConnection],
+    section: SurveyApiSection,
+    common: dict[str, Any],
+    environ: Mapping[str, str],
+    key: Secret,
+) -> Connection:
+    same = ("scope_type", "scope_field", "respondent_field", "comment_question", "repeat_days", "token_env")
+    return kind(
+        **common,
+        **{name: getattr(section, name) for name in same},
+        url=section.url.rstrip("/"),
+        token=Secret(environ[section.token_env]),
+        survey_ids=tuple(dict.fromkeys(section.survey_ids)),
+        questions=tuple(ApiQuestion(**question.model_dump()) for question in section.questions),
+        pseudonym_key=key,
+    )
 
 
 def _survey_file(section: SurveyFileSection, common: dict[str, Any], folder: Path, key: Secret) -> Connection:
     same = {"submitted_at_column", "date_format", "response_id_column", "respondent_column", "scope_type", "survey"}
-    same |= {"scope_column", "comment_column", "invited", "delimiter", "encoding", "decimal"}
+    same |= {"scope_column", "comment_column", "invited", "delimiter", "encoding", "decimal", "repeat_days"}
     return SurveyFileConnection(
         **common,
         **{name: getattr(section, name) for name in same},

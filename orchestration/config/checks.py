@@ -14,6 +14,7 @@ from orchestration.config.model import (
     JiraSection,
     PmoToml,
     QuestionSection,
+    SurveyApiSection,
     SurveyFileSection,
 )
 from orchestration.config.positions import Path, Positions
@@ -70,6 +71,10 @@ class Checker:
                 yield from self._azure_credentials(path, connection)
             case SurveyFileSection():
                 yield from self._survey(path, connection)
+            case SurveyApiSection():
+                yield from self._url((*path, "url"), connection.url)
+                yield from self._variable((*path, "token_env"), connection.token_env)
+                yield from self._online_survey(path, connection)
 
     def _azure_credentials(self, path: Path, connection: AzureDevOpsSection) -> Iterator[Problem]:
         principal = (connection.tenant_id, connection.client_id, connection.client_secret_env)
@@ -100,6 +105,21 @@ class Checker:
             "".encode(connection.encoding)
         except LookupError:
             yield self._problem((*path, "encoding"), f"`encoding = {connection.encoding!r}` is not known to Python.")
+
+    def _online_survey(self, path: Path, connection: SurveyApiSection) -> Iterator[Problem]:
+        for number, question in enumerate(connection.questions):
+            where = (*path, "questions", number)
+            if (question.scale_min is None) != (question.scale_max is None):
+                yield self._problem(where, "`scale_min` and `scale_max` go together.")
+            elif question.scale_min is not None and question.scale_min >= (question.scale_max or 0):
+                yield self._problem((*where, "scale_max"), "`scale_max` must be above `scale_min`.")
+            if question.survey is not None and question.survey not in connection.survey_ids:
+                hint = nearest(question.survey, connection.survey_ids)
+                text = f'`survey = "{question.survey}"` is none of this connection\'s `survey_ids`.{hint}'
+                yield self._problem((*where, "survey"), text)
+        if (connection.scope_type == "all") != (connection.scope_field is None):
+            text = "`scope_field` and a `scope_type` other than all go together."
+            yield self._problem((*path, "scope_field"), text)
 
     def _zone(self, path: Path, name: str | None) -> Iterator[Problem]:
         if name is not None and name not in available_timezones():

@@ -12,7 +12,9 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FilePath = Annotated[Path, Field(strict=False)]
 Metric = Literal["nps", "csat", "ces"]
+ScopeType = Literal["team", "project", "product", "release", "all"]
 
+REPEAT_RULE = "days; an answer that the same person gives again within so many does not count; 0: all count"
 VARIABLE_RULE = "the name of an environment variable; the secret itself never stands in this file"
 
 
@@ -49,6 +51,9 @@ class JiraSection(ConnectionSection):
     token_env: Variable = Field(description=VARIABLE_RULE)
     username: Text | None = Field(None, description="Cloud: the account's e-mail; left out: the token goes as Bearer")
     cloud_id: Text | None = Field(None, description="the site's cloud id, for scoped tokens")
+    sprint_reports: Annotated[int, Field(ge=0, le=1000)] = Field(
+        6, description="how many closed sprints of a board are compared with Jira's own report; 0: none"
+    )
 
 
 class AzureDevOpsSection(ConnectionSection):
@@ -87,9 +92,7 @@ class SurveyFileSection(ConnectionSection):
     survey_date: date | Text | None = Field(None, description="a date, for files whose rows have none")
     response_id_column: Text | None = Field(None, description="a column's heading; left out: file and row")
     respondent_column: Text | None = Field(None, description="a column's heading; its values are hashed at once")
-    scope_type: Literal["team", "project", "product", "release", "all"] = Field(
-        "all", description="team, project, product, release or all"
-    )
+    scope_type: ScopeType = Field("all", description="team, project, product, release or all")
     scope_column: Text | None = Field(None, description="a column's heading")
     comment_column: Text | None = Field(None, description="a column's heading; read only with include_comments")
     invited: Annotated[int, Field(ge=0)] | None = Field(None, description="how many people were asked")
@@ -101,13 +104,69 @@ class SurveyFileSection(ConnectionSection):
     )
     encoding: Text = Field("utf-8", description="an encoding such as utf-8, cp1252 or utf-16")
     decimal: Literal[".", ","] = Field(".", description='"." or ","')
+    repeat_days: Annotated[int, Field(ge=0, le=3650)] = Field(0, description=REPEAT_RULE)
 
 
-AnyConnection = Annotated[JiraSection | AzureDevOpsSection | SurveyFileSection, Field(discriminator="kind")]
+class ApiQuestionSection(Section):
+    """`[[connections.questions]]`: one scored question of an online survey."""
+
+    metric: Metric = Field(description="nps, csat or ces")
+    question: Text = Field(description="the question's id in the tool, or its reference or export tag")
+    survey: Text | None = Field(None, description="the id of its survey; left out: every survey of the connection")
+    scale_min: Annotated[float, Field(strict=False)] | None = Field(None, description="a number")
+    scale_max: Annotated[float, Field(strict=False)] | None = Field(None, description="a number above scale_min")
+
+
+class SurveyApiSection(ConnectionSection):
+    """What the online survey tools have in common."""
+
+    url: Text = Field(description="https://…; the address of the tool's API")
+    token_env: Variable = Field(description=VARIABLE_RULE)
+    survey_ids: list[Text] = Field(min_length=1, description="a list of the surveys' ids in the tool")
+    questions: list[ApiQuestionSection] = Field(default_factory=list, description="[[connections.questions]] tables")
+    scope_type: ScopeType = Field("all", description="team, project, product, release or all")
+    scope_field: Text | None = Field(
+        None, description="the embedded data, custom variable or hidden field that names what an answer is about"
+    )
+    respondent_field: Text | None = Field(None, description="the field that names the person; hashed at once")
+    comment_question: Text | None = Field(None, description="a question's id; its text only with include_comments")
+    repeat_days: Annotated[int, Field(ge=0, le=3650)] = Field(0, description=REPEAT_RULE)
+
+
+class QualtricsSection(SurveyApiSection):
+    """A Qualtrics brand; the address is that of its data centre, https://<data centre>.qualtrics.com."""
+
+    kind: Literal["qualtrics"]
+
+
+class SurveyMonkeySection(SurveyApiSection):
+    """A SurveyMonkey account."""
+
+    kind: Literal["surveymonkey"]
+    url: Text = Field("https://api.surveymonkey.com", description="https://api.surveymonkey.com, or .eu or .ca")
+
+
+class TypeformSection(SurveyApiSection):
+    """A Typeform account."""
+
+    kind: Literal["typeform"]
+    url: Text = Field(
+        "https://api.typeform.com",
+        description="https://api.typeform.com; European accounts https://api.eu.typeform.com",
+    )
+
+
+AnyConnection = Annotated[
+    JiraSection | AzureDevOpsSection | SurveyFileSection | QualtricsSection | SurveyMonkeySection | TypeformSection,
+    Field(discriminator="kind"),
+]
 KINDS: dict[str, type[ConnectionSection]] = {
     "jira": JiraSection,
     "azure_devops": AzureDevOpsSection,
     "survey_file": SurveyFileSection,
+    "qualtrics": QualtricsSection,
+    "surveymonkey": SurveyMonkeySection,
+    "typeform": TypeformSection,
 }
 
 

@@ -14,7 +14,10 @@ from extractors.connection import (
     ExtractReport,
     JiraConnection,
     Progress,
+    QualtricsConnection,
     SurveyFileConnection,
+    SurveyMonkeyConnection,
+    TypeformConnection,
 )
 from extractors.errors import ExtractError, HistoryCut
 from extractors.landing import Landing, Run
@@ -58,6 +61,18 @@ def source_of(connection: Connection) -> Source:
             from extractors.surveys.source import SurveyFileSource
 
             return SurveyFileSource(connection, progress=progress)
+        case QualtricsConnection():
+            from extractors.surveys.qualtrics.source import QualtricsSource
+
+            return QualtricsSource(connection, progress=progress)
+        case SurveyMonkeyConnection():
+            from extractors.surveys.surveymonkey.source import SurveyMonkeySource
+
+            return SurveyMonkeySource(connection, progress=progress)
+        case TypeformConnection():
+            from extractors.surveys.typeform.source import TypeformSource
+
+            return TypeformSource(connection, progress=progress)
     raise TypeError(f"no source for the kind {connection.kind}")
 
 
