@@ -70,6 +70,7 @@ class JiraConnection(Connection):
     token_env: str = ""
     username: str | None = None  # Cloud: the account's e-mail; without it the token goes as Bearer
     cloud_id: str | None = None  # scoped tokens: calls go to api.atlassian.com/ex/jira/<cloud_id>
+    sprint_reports: int = 6  # closed sprints of a board whose own report is read for comparison; 0: none
 
     kind = "jira"
     tool = "jira"
@@ -86,6 +87,7 @@ class AzureDevOpsConnection(Connection):
     client_id: str | None = None
     client_secret: Secret = NO_SECRET
     client_secret_env: str = ""
+    authority: str = "https://login.microsoftonline.com"  # where the three sign in; sovereign clouds have others
 
     kind = "azure_devops"
     tool = "azure_devops"

@@ -181,6 +181,24 @@ JIRA = _streams(
         },
     ),
     Stream(
+        "jira/sprint_reports",
+        "What Jira's own sprint report and velocity chart say of a closed sprint: one row per issue of the report, "
+        "record_id <sprint id>:<issue id>, and one for the sprint itself, record_id <sprint id>:*.",
+        {
+            "sprint_id": TEXT,
+            "board_id": TEXT,
+            "complete_at": TIMESTAMP,  # close of the sprint that the report was read for; the sprint's own row
+            "issue_id": TEXT,  # NULL on the sprint's own row, as are the next five
+            "issue_key": TEXT,
+            "outcome": TEXT,  # completed, not_completed, removed, completed_elsewhere
+            "is_added": FLAG,  # during the sprint
+            "estimate_at_start": NUMBER,  # in the board's estimation unit
+            "estimate_at_close": NUMBER,
+            "committed_points": NUMBER,  # of the velocity chart, on the sprint's own row; NULL: the chart lacks it
+            "completed_points": NUMBER,
+        },
+    ),
+    Stream(
         "jira/statuses",
         "One row per version of a status; record_id is the status id.",
         {"status_id": TEXT, "name": TEXT, "category": TEXT, "project_id": TEXT},  # project_id: team-managed scope
@@ -250,6 +268,9 @@ AZURE_DEVOPS = _streams(
             "severity": TEXT,
             "assigned_to_id": TEXT,
             "board_column": TEXT,
+            "is_board_column_done": FLAG,  # in the second half of a split column
+            "board_lane": TEXT,
+            "comment_count": WHOLE,
             "is_item_deleted": FLAG,  # System.IsDeleted of this revision
         },
     ),
@@ -369,8 +390,8 @@ AZURE_DEVOPS = _streams(
     ),
     Stream(
         "azure_devops/users",
-        "One row per version of an identity seen; record_id is its id.",
-        {"user_id": TEXT, "display_name": TEXT, "email": TEXT, "is_active": FLAG},
+        "One row per version of an identity seen; record_id is its id, the same for one descriptor.",
+        {"user_id": TEXT, "display_name": TEXT, "email": TEXT, "descriptor": TEXT, "is_active": FLAG},
     ),
 )
 

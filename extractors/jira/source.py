@@ -26,6 +26,7 @@ from extractors.jira.issues import IssueLoader
 from extractors.jira.metadata import Metadata
 from extractors.jira.records import instant_of
 from extractors.jira.selection import select_projects
+from extractors.jira.sprint_reports import SprintReports
 from extractors.jira.walks import Walks
 from extractors.landing import Landing, Run
 from extractors.writing import Writer
@@ -211,9 +212,10 @@ class _Extraction:
             cursor.filters = items.land(
                 self._metadata.boards, cursor.filters, changed=changed, since=since, is_census=is_census or bool(walked)
             )
+        reports = SprintReports(self._client, self._writer, is_again=self._asked.is_full).land(self._metadata.boards)
         # What was appended becomes visible before it is counted.
         self._writer.commit_rows(cursor.stored())
-        self._writer.cover([*self._issue_coverage(walked), *self._metadata.coverage()])
+        self._writer.cover([*self._issue_coverage(walked), *self._metadata.coverage(), *reports])
         self._writer.commit(cursor.stored(), is_final=True)
 
     def _is_census_due(self) -> bool:

@@ -11,6 +11,7 @@ from starlette.routing import Mount, Route
 
 from sandbox.servers.agile import agile_routes
 from sandbox.servers.faults import Answer
+from sandbox.servers.greenhopper import greenhopper_routes
 from sandbox.servers.jira_cloud import cloud_routes
 from sandbox.servers.jira_common import SANDBOX_CLOUD_ID, common_routes
 from sandbox.servers.jira_data_center import data_center_routes
@@ -37,7 +38,7 @@ def jira_app(store: Store, base: str) -> Starlette:
 def _routes(site: JiraSite) -> list[Route]:
     own = cloud_routes(site) if site.flavour.is_cloud else data_center_routes(site)
     # Jira's addresses of issues take anything for a key: the fixed ones go first.
-    return [*common_routes(site), *own, *agile_routes(site)]
+    return [*common_routes(site), *own, *agile_routes(site), *greenhopper_routes(site)]
 
 
 async def _problem(request: Request, error: Exception) -> Response:  # noqa: ARG001

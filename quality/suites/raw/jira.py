@@ -75,6 +75,16 @@ SUITES = (
         ),
     ),
     raw_suite(
+        "jira/sprint_reports",  # optional: a site that does not offer them has no rows, and the coverage says so
+        *present("sprint_id", "board_id"),
+        never(
+            "issue_rows_without_outcome",
+            "is_new and not is_deleted and issue_id is not null and outcome is null",
+            "every issue of a report is in one of its lists",
+            examples="record_id",
+        ),
+    ),
+    raw_suite(
         "jira/statuses",
         *present("status_id", "name"),
         one_of("category", *CATEGORIES),
