@@ -42,6 +42,8 @@ def test_ctrl_c_says_what_stays_and_ends_at_once(tmp_path: Path):
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # A background job of a shell without job control ignores Ctrl+C, and so would its child.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             asked, _ = silent.accept()
