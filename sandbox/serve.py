@@ -33,6 +33,7 @@ from sandbox.servers.jira_app import cloud_door, data_center_door, jira_app
 from sandbox.servers.jira_site import JiraSite
 from sandbox.servers.run import HOST, PortInUseError, Served, run_sites
 from sandbox.servers.survey_app import open_door, survey_app
+from sandbox.servers.survey_desk import OrganisationDesk
 from sandbox.store import Store
 
 __all__ = ["SandboxError", "Serving", "advance", "ensure", "running", "serve", "serve_replay", "start_background"]
@@ -77,7 +78,9 @@ def serve(
     stores = {tool: _open(home, tool) for tool in _OFFSETS if store_path(home, tool).exists()}
     sites = [_served(tool, store, port_base + _OFFSETS[tool]) for tool, store in stores.items()]
     first = next(site.now for site in sites)
-    sites.append(Served("surveys", port_base + _SURVEYS, survey_app(home / "surveys"), open_door, first))
+    sites.append(
+        Served("surveys", port_base + _SURVEYS, survey_app(home / "surveys", OrganisationDesk(home)), open_door, first)
+    )
     serving = Serving(os.getpid(), port_base)
 
     def ready() -> None:

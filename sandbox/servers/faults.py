@@ -19,6 +19,9 @@ query or body the regex is found in, so that one project of several can fail. Ki
 | `repeat_token` | the page's token is the one that was given before, for ever |
 | `hide` | searches do not see items updated in the last `seconds` (default 60), as while an index lags |
 | `truncate_changelog` | histories are cut to the newest `keep` (default 1); totals stay |
+| `merge` | the answer's JSON with `document` put over it, so that a field says something else |
+
+With `headers` any answer that a fault gives or changes carries these, over its own.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ import msgspec
 
 SIGN_IN = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in to your account</body></html>"
 _HTML = "text/html; charset=utf-8"
-_LISTS = {"issues", "values", "value", "workItems", "issueChangeLogs"}
+_LISTS = {"issues", "values", "value", "workItems", "issueChangeLogs", "items", "data"}
 _HISTORIES = {"histories", "changeHistories"}
 _TOKENS = {"nextPageToken", "continuationToken"}
 _TOKEN_HEADER = "x-ms-continuationtoken"  # noqa: S105 - a header's name
@@ -54,6 +57,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     to: str = "http://login.invalid/sign-in"
     keep: int = 1
     asks: str = ""
+    headers: dict[str, str] = {}
+    document: dict[str, Any] = {}
     seen: int = 0
     struck: int = 0
     token: str | None = None  # what repeat_token repeats
@@ -83,7 +88,7 @@ class Answer(msgspec.Struct):
 REFUSALS = {
     "429", "429-date", "429-none", "401", "403", "404", "500", "502", "503", "504", "html200", "html203", "redirect",
 }  # fmt: skip
-KINDS = REFUSALS | {"cut", "slow", "delay", "empty", "repeat_token", "hide", "truncate_changelog"}
+KINDS = REFUSALS | {"cut", "slow", "delay", "empty", "repeat_token", "hide", "truncate_changelog", "merge"}
 
 
 def read_faults(text: bytes | str, source: str) -> list[Fault]:
@@ -124,6 +129,13 @@ def striking(faults: Sequence[Fault], path: str, asked: str) -> list[Fault]:
 
 def refusal(fault: Fault) -> Answer | None:
     """The answer in place of the real one, or None if the fault only changes the real one."""
+    answer = _refusal(fault)
+    if answer is not None:
+        answer.headers.update({name.lower(): value for name, value in fault.headers.items()})
+    return answer
+
+
+def _refusal(fault: Fault) -> Answer | None:
     seconds = 1.0 if fault.seconds is None else fault.seconds
     if fault.kind.startswith("429"):
         return _too_many(fault, seconds)
@@ -164,8 +176,9 @@ def bend(fault: Fault, answer: Answer) -> None:
         seconds = 1.0 if fault.seconds is None else fault.seconds
         answer.headers["retry-after"] = str(round(seconds))
         answer.headers["x-ratelimit-delay"] = str(seconds)
-    elif fault.kind in ("empty", "truncate_changelog", "repeat_token"):
+    elif fault.kind in ("empty", "truncate_changelog", "repeat_token", "merge"):
         _bend_body(fault, answer)
+    answer.headers.update({name.lower(): value for name, value in fault.headers.items()})
 
 
 def _bend_body(fault: Fault, answer: Answer) -> None:
@@ -177,9 +190,18 @@ def _bend_body(fault: Fault, answer: Answer) -> None:
         document = [] if isinstance(document, list) else _emptied(document)
     elif fault.kind == "truncate_changelog":
         _truncate(document, fault.keep)
+    elif fault.kind == "merge":
+        document = _merged(document, fault.document)
     elif isinstance(document, dict):
         _repeat(fault, document, answer.headers)
     answer.body = msgspec.json.encode(document)
+
+
+def _merged(value: Any, over: dict[str, Any]) -> Any:
+    """`over` put over an object, level by level."""
+    if not isinstance(value, dict):
+        return over
+    return value | {name: _merged(value.get(name), one) if isinstance(one, dict) else one for name, one in over.items()}
 
 
 def _emptied(document: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A page that lists the survey files of the organisation, to be downloaded."""
+"""The organisation's survey answers: its files to be downloaded, and the APIs of three survey tools."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from sandbox.servers.faults import Answer
+from sandbox.servers.qualtrics_app import Qualtrics
+from sandbox.servers.survey_desk import Desk
+from sandbox.servers.surveymonkey_app import Quota, SurveyMonkey
+from sandbox.servers.typeform_app import Typeform
 
 _TYPES = {".csv": "text/csv", ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 
-def survey_app(folder: Path) -> Starlette:
-    """`/` lists the files, `/files/<name>` sends one."""
+def survey_app(folder: Path, desk: Desk, quota: Quota | None = None) -> Starlette:
+    """`/` lists the files, `/files/<name>` sends one; the tools' addresses begin with /API/v3, /v3 and /forms."""
 
     # Plain functions: Starlette runs them in a thread, for they read files.
     def listing(request: Request) -> Response:  # noqa: ARG001
@@ -30,9 +34,10 @@ def survey_app(folder: Path) -> Starlette:
             return HTMLResponse("<h1>No such file</h1>", 404)
         return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
 
-    return Starlette(routes=[Route("/", listing), Route("/files/{name}", download)])
+    tools = [*Qualtrics(desk).routes(), *SurveyMonkey(desk, quota).routes(), *Typeform(desk).routes()]
+    return Starlette(routes=[Route("/", listing), Route("/files/{name}", download), *tools])
 
 
 def open_door(scheme: str | None, token: str, path: str) -> Answer | None:  # noqa: ARG001 - a door's signature
-    """Anybody may come in."""
+    """Anybody may come in; the tools look at their own kinds of tokens themselves."""
     return None
