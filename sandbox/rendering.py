@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from array import array
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+import sqlite3
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from filelock import FileLock
 
-from sandbox import organisation
+from sandbox import model, organisation, packing, render
+from sandbox import store as store_module
+from sandbox.first_load import load, pool_for
+from sandbox.keys import Keys
 from sandbox.model import Tool
-from sandbox.organisation import Organisation
+from sandbox.organisation import Organisation, OutdatedError
+from sandbox.progress import Progress, Say, silent
 from sandbox.render import azure_devops, jira
 from sandbox.render.seeds import write_seeds
 from sandbox.render.surveys import write_surveys
 from sandbox.store import Store
 
-_WORTH_A_PROCESS = 20_000  # items; below, starting one costs more than it saves
-Say = Callable[[str], None]
-
-
-def silent(text: str) -> None:
-    """Says nothing."""
+__all__ = ["SandboxError", "Say", "advance", "ensure", "silent", "store_path"]
 
 
 class SandboxError(Exception):
@@ -39,67 +39,87 @@ def store_path(home: Path, tool: Tool) -> Path:
 def ensure(home: Path, seed: int, items: int, *, say: Say = silent) -> None:
     """Simulates the organisation if `home` holds none, and renders what is not rendered yet.
 
-    Raises SandboxError if `home` holds an organisation of another seed.
+    Raises SandboxError if `home` holds an organisation of another seed or size, or of an earlier version.
     """
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "sandbox.lock"):
         if not (home / "organisation.sqlite").exists():
             say(f"Simulating {items:,} items (seed {seed}) …")
-            organisation.simulate(seed, items, datetime.now(UTC), home)
-        with Organisation(home) as organised:
-            if organised.seed != seed:
+            progress = Progress(say, "Simulated", items)
+            organisation.simulate(seed, items, datetime.now(UTC), home, progress)
+            progress.end()
+        with _opened(home) as organised:
+            if (organised.seed, organised.size) != (seed, items):
                 raise SandboxError(
-                    f"{home} holds an organisation of seed {organised.seed}, not {seed}. Ask for that seed, or remove "
-                    "the folder to have a new one simulated."
+                    f"{home} holds an organisation of {organised.size:,} items with seed {organised.seed}, not of "
+                    f"{items:,} with seed {seed}. Ask for that one (--items, --seed), or remove the folder to have a "
+                    "new one simulated."
                 )
-        _render(home, items, say)
+        _render(home, say)
 
 
 def advance(home: Path, days: int) -> datetime:
     """`days` more happen. A server that runs shows them at its next request. Returns the new present.
 
-    Raises SandboxError if `home` holds no organisation.
+    Raises SandboxError if `home` holds no organisation, or one of an earlier version.
     """
     if days < 1:
         raise SandboxError("Advance by at least one day.")
     if not (home / "organisation.sqlite").exists():
         raise SandboxError(f"There is no simulated organisation in {home} yet. `pmo sandbox serve` makes one.")
     with FileLock(home / "sandbox.lock"):
+        _opened(home).close()
         organisation.advance(home, days)
-        _render(home, 0, silent)
-        with Organisation(home) as organised:
+        _render(home, silent)
+        with _opened(home) as organised:
             return organised.now
 
 
-def _render(home: Path, items: int, say: Say) -> None:
-    with Organisation(home) as organised:
-        sites = list(organised.sites())
-        tools = [site.tool for site in sites]
-        version = organised.version
-        stale = [tool for tool in tools if _rendered_version(home, tool) != version]
-        if stale:
-            say(f"Rendering {', '.join(stale)} …")
+def _opened(home: Path) -> Organisation:
+    try:
+        return Organisation(home)
+    except OutdatedError as error:
+        raise SandboxError(
+            f"{error} Its teams cannot live on in this version. Remove the folder {home} to have a new organisation "
+            "simulated; what was extracted from the old one belongs to it, so start with an empty PMO_HOME then."
+        ) from error
+
+
+def _render(home: Path, say: Say) -> None:
+    with _opened(home) as organised:
+        sites = organised.sites()
+        new = [site.tool for site in sites if _rendered_version(home, site.tool) == 0]
+        stale = [site.tool for site in sites if _rendered_version(home, site.tool) not in (0, organised.version)]
+        total = sum(organised.item_count(tool) for tool in new)
         write_surveys(organised.answers(), home / "surveys")
         write_seeds(sites, home / "seeds")
-    if items < _WORTH_A_PROCESS or len(stale) < 2:
-        for tool in stale:
-            _render_site(home, tool)
-        return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
-        list(pool.map(_render_site, [home] * len(stale), stale))
+    if new or stale:
+        say(f"Rendering {', '.join([*new, *stale])} …")
+    for tool in stale:
+        _render_changes(home, tool)
+    _first_time(home, new, total, say)
 
 
 def _rendered_version(home: Path, tool: Tool) -> int:
-    """0: not rendered. A store is put in its place only when it is whole."""
+    """0: not rendered, or by another version of this program. A store is put in its place only when it is whole."""
     path = store_path(home, tool)
     if not path.exists():
         return 0
-    store = _store(path, tool)
-    try:
-        return int(store.meta("version") or 0)
-    finally:
-        store.close()
+    # Not by way of Store: the tables may be those of another version.
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        try:
+            meta = dict(connection.execute("select name, value from meta"))
+        except sqlite3.DatabaseError:
+            return 0
+    return int(meta.get("version", 0)) if meta.get("made_by") == made_by() else 0
+
+
+@cache
+def made_by() -> str:
+    """What stands for the code that makes documents: if any of it changes, they are made anew."""
+    files = [Path(str(module.__file__)) for module in (model, packing, store_module)]
+    files += sorted(Path(str(render.__file__)).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _store(path: Path, tool: Tool, *, is_new: bool = False) -> Store:
@@ -107,64 +127,42 @@ def _store(path: Path, tool: Tool, *, is_new: bool = False) -> Store:
     return make(path, is_new=is_new)
 
 
-def _render_site(home: Path, tool: Tool) -> None:
-    with Organisation(home) as organised:
-        before = _rendered_version(home, tool)
-        if before == 0:
-            _first_time(home, tool, organised)
-            return
-        store = _store(store_path(home, tool), tool)
-        try:
+def _render_changes(home: Path, tool: Tool) -> None:
+    before = _rendered_version(home, tool)
+    store = _store(store_path(home, tool), tool)
+    try:
+        with _opened(home) as organised:
             site, items = organised.site(tool), partial(organised.items, tool)
             if tool is Tool.AZURE_DEVOPS:
                 azure_devops.render_changes(store, site, items, before, organised.version)
             else:
                 jira.render_changes(store, site, Keys(organised, tool), items(before), organised.version)
-        finally:
-            store.close()
+    finally:
+        store.close()
 
 
-def _first_time(home: Path, tool: Tool, organised: Organisation) -> None:
+def _first_time(home: Path, tools: Sequence[Tool], items: int, say: Say) -> None:
+    """Each site into a new file, which takes its place when it is whole."""
+    if not tools:
+        return
+    progress = Progress(say, "Rendered", items)
+    pool = pool_for(items)
+    with pool or nullcontext():
+        for tool in tools:
+            _load(home, tool, progress, pool)
+    progress.end()
+
+
+def _load(home: Path, tool: Tool, progress: Progress, pool: ProcessPoolExecutor | None) -> None:
     path = store_path(home, tool)
     unfinished = path.with_suffix(".new")
     unfinished.unlink(missing_ok=True)
     store = _store(unfinished, tool, is_new=True)
-    site, items = organised.site(tool), organised.items(tool)
-    if tool is Tool.AZURE_DEVOPS:
-        azure_devops.render_all(store, site, items, organised.version)
-    else:
-        jira.render_all(store, site, Keys(organised, tool), items, organised.version)
-    store.close()
+    try:
+        store.set_meta("made_by", made_by())
+        load(home, tool, store, progress, pool)
+    finally:
+        store.close()
+    for suffix in ("-wal", "-shm"):  # of an earlier store: they do not fit the new one
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
     unfinished.replace(path)
-
-
-class Keys(Mapping[int, str]):
-    """Issue keys by item id, without those deleted: 8 bytes an item, for a million of them must fit."""
-
-    def __init__(self, organised: Organisation, tool: Tool) -> None:
-        self._projects: list[str] = []
-        numbers: dict[str, int] = {}
-        self._packed = array("Q")
-        for item_id, key in organised.keys(tool):
-            prefix, _, number = key.rpartition("-")
-            if prefix not in numbers:
-                numbers[prefix] = len(self._projects)
-                self._projects.append(prefix)
-            if item_id >= len(self._packed):
-                self._packed.extend([0] * (item_id + 1 - len(self._packed)))
-            self._packed[item_id] = numbers[prefix] << 40 | int(number)
-
-    def __getitem__(self, item_id: int) -> str:
-        packed = self._packed[item_id] if 0 <= item_id < len(self._packed) else 0
-        if not packed:
-            raise KeyError(item_id)
-        return f"{self._projects[packed >> 40]}-{packed & (1 << 40) - 1}"
-
-    def __contains__(self, item_id: object) -> bool:
-        return isinstance(item_id, int) and 0 <= item_id < len(self._packed) and self._packed[item_id] != 0
-
-    def __iter__(self) -> Iterator[int]:
-        return (item_id for item_id, packed in enumerate(self._packed) if packed)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)

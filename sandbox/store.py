@@ -3,6 +3,9 @@
 One SQLite file per site. Issues and work items are rendered once and again only when they change, so
 that the server does no work per item. WAL mode lets `advance` write while the server reads: the next
 request sees the new data. Addresses in documents start with `BASE`; the server puts its own there.
+
+Documents of issues, revisions and links lie packed in the tables `packed_…` (`packing.py`); the views
+`documents`, `revisions` and `links` unpack those that are asked for.
 """
 
 from __future__ import annotations
@@ -10,10 +13,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
+
+from sandbox.packing import KINDS, Packings
+
+Rows = dict[str, list[tuple[Any, ...]]]
+"""Rows to write, by the SQL statement that writes them."""
 
 BASE = "http://base.invalid"
 """Stands for the server's address in rendered documents (RFC 2606: never a real host)."""
@@ -25,6 +34,7 @@ create table if not exists resources (
     primary key (kind, id)
 ) without rowid;
 create index if not exists resources_by_parent on resources (kind, parent, position);
+create table if not exists dictionaries (kind text primary key, body blob not null) without rowid;
 """
 
 JIRA = """
@@ -34,9 +44,21 @@ create table if not exists issues (
     assignee text, reporter text, parent_id integer, created integer not null, updated integer not null,
     resolved integer, labels text not null, summary text not null
 );
-create table if not exists documents (
+create table if not exists packed_documents (
     id integer primary key, doc blob not null, histories blob not null, history_count integer not null
 );
+create view if not exists documents as
+select id, unpack_document(doc) as doc, unpack_histories(histories) as histories, history_count from packed_documents;
+create trigger if not exists documents_come instead of insert on documents begin
+    insert or replace into packed_documents values (new.id, new.doc, new.histories, new.history_count);
+end;
+create trigger if not exists documents_change instead of update on documents begin
+    update packed_documents set doc = new.doc, histories = new.histories, history_count = new.history_count
+    where id = old.id;
+end;
+create trigger if not exists documents_go instead of delete on documents begin
+    delete from packed_documents where id = old.id;
+end;
 create table if not exists issue_keys (key text primary key collate nocase, issue_id integer not null) without rowid;
 create table if not exists issue_sprints (
     sprint_id integer not null, issue_id integer not null, primary key (sprint_id, issue_id)
@@ -66,25 +88,29 @@ create table if not exists work_items (
     iteration_path text not null, assigned_to text, tags text not null, title text not null, parent_id integer,
     created integer not null, changed integer not null, rev integer not null, is_deleted integer not null
 );
-create table if not exists revisions (
+create table if not exists packed_revisions (
     number integer primary key, item_id integer not null, rev integer not null, changed integer not null,
     project text not null, doc blob not null
 );
-create table if not exists links (
+create view if not exists revisions as
+select number, item_id, rev, changed, project, unpack_revision(doc) as doc from packed_revisions;
+create table if not exists packed_links (
     number integer primary key, changed integer not null, source_id integer not null, item_id integer not null,
     kind text not null, project text not null, doc blob not null
 );
+create view if not exists links as
+select number, changed, source_id, item_id, kind, project, unpack_link(doc) as doc from packed_links;
 create table if not exists item_sprints (
     sprint_id integer not null, item_id integer not null, primary key (sprint_id, item_id)
 ) without rowid;
 """
 
 AZURE_DEVOPS_INDEXES = """
-create index if not exists revisions_of_item on revisions (item_id, rev);
-create index if not exists revision_feed on revisions (changed, item_id, rev);
-create index if not exists link_feed on links (changed, number);
-create index if not exists links_of_source on links (source_id);
-create index if not exists links_of_item on links (item_id);
+create index if not exists revisions_of_item on packed_revisions (item_id, rev);
+create index if not exists revision_feed on packed_revisions (changed, item_id, rev);
+create index if not exists link_feed on packed_links (changed, number);
+create index if not exists links_of_source on packed_links (source_id);
+create index if not exists links_of_item on packed_links (item_id);
 create index if not exists work_items_by_project on work_items (project, id);
 """
 
@@ -100,6 +126,9 @@ class Store:
         self.db.execute(f"pragma journal_mode = {'off' if is_new else 'wal'}")  # nobody reads a new one yet
         self.db.execute("pragma synchronous = off")  # lost at worst: what can be rendered again
         self.db.execute("pragma cache_size = -65536")
+        self._packings: Packings | None = None
+        for kind in KINDS:
+            self.db.create_function(f"unpack_{kind}", 1, partial(self._unpack, kind), deterministic=True)
         self.db.executescript(_COMMON + tables)
 
     @classmethod
@@ -123,6 +152,26 @@ class Store:
             self.db.execute("rollback")
             raise
         self.db.execute("commit")
+
+    @property
+    def packings(self) -> Packings:
+        """How documents are packed here. Until `set_packings` they stay as they are."""
+        if self._packings is None:
+            rows = self.db.execute("select kind, body from dictionaries")
+            self._packings = Packings({kind: bytes(body) for kind, body in rows})
+        return self._packings
+
+    def set_packings(self, packings: Packings) -> None:
+        """Decides how documents are packed, before the first of them is written."""
+        self.db.executemany("insert into dictionaries values (?, ?)", list(packings.dictionaries.items()))
+        self._packings = packings
+
+    def _unpack(self, kind: str, stored: bytes) -> bytes:
+        return self.packings[kind].unpack(stored)
+
+    def write(self, rows: Rows) -> None:
+        for statement, values in rows.items():
+            self.db.executemany(statement, values)
 
     def build_indexes(self) -> None:
         """After the first load: an index over sorted rows is built many times faster than kept up."""

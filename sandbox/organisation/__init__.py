@@ -6,5 +6,6 @@ or Azure DevOps write it down, nor how the product computes a KPI.
 
 from sandbox.organisation.organisation import Books, Organisation
 from sandbox.organisation.run import advance, simulate
+from sandbox.organisation.storage import OutdatedError
 
-__all__ = ["Books", "Organisation", "advance", "simulate"]
+__all__ = ["Books", "Organisation", "OutdatedError", "advance", "simulate"]

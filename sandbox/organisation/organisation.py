@@ -25,7 +25,7 @@ class Organisation:
 
     Open it anew after an advance: `now` and `version` are those of the moment when it was opened.
 
-    Raises FileNotFoundError if nobody has simulated there.
+    Raises FileNotFoundError if nobody has simulated there, OutdatedError if another version of this program has.
     """
 
     def __init__(self, home: Path) -> None:
@@ -35,6 +35,11 @@ class Organisation:
                 f"No simulated organisation in {home}: run `pmo sandbox serve` or simulate() first."
             )
         self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+        try:
+            storage.check_format(self._connection, home)
+        except storage.OutdatedError:
+            self._connection.close()
+            raise
         about = storage.about(self._connection)
         self._plan = msgspec.convert(about["plan"], Plan)
         self.now = to_datetime(msgspec.convert(about["now"], int))
@@ -53,6 +58,11 @@ class Organisation:
     @property
     def seed(self) -> int:
         return self._plan.seed
+
+    @property
+    def size(self) -> int:
+        """How many items were asked for."""
+        return self._plan.items
 
     def sites(self) -> list[Site]:
         return [self.site(tool) for tool in TOOLS]
@@ -88,13 +98,33 @@ class Organisation:
         ).fetchone()
         return int(row[0])
 
-    def items(self, tool: Tool, changed_since_version: int | None = None) -> Iterator[Item]:
-        """Items by id, deleted ones too; with a version: those that runs after it made or changed."""
+    def items(
+        self, tool: Tool, changed_since_version: int | None = None, *, first: int = 0, last: int | None = None
+    ) -> Iterator[Item]:
+        """Items by id, deleted ones too; with a version: those that runs after it made or changed.
+
+        `first` and `last` are ids, both included.
+        """
         rows = self._connection.execute(
-            "select body from items where tool = ? and version > ? order by item_id",
-            (tool.value, changed_since_version or 0),
+            "select body from items where tool = ? and item_id between ? and ? and version > ? order by item_id",
+            (tool.value, first, 1 << 60 if last is None else last, changed_since_version or 0),
         )
         return _decoded(rows, Item)
+
+    def item(self, tool: Tool, item_id: int) -> Item:
+        """Raises KeyError."""
+        for item in self.items(tool, first=item_id, last=item_id):
+            return item
+        raise KeyError(item_id)
+
+    def ranges(self, tool: Tool, size: int) -> list[tuple[int, int]]:
+        """First and last id of every so many items."""
+        rows = self._connection.execute(
+            "select min(item_id), max(item_id) from (select item_id, (row_number() over (order by item_id) - 1) / ? as "
+            "part from items where tool = ?) group by part order by part",
+            (size, tool.value),
+        )
+        return [(int(low), int(high)) for low, high in rows]
 
     def keys(self, tool: Tool) -> Iterator[tuple[int, str]]:
         """Item id and today's key of every item, deleted ones too."""

@@ -126,8 +126,15 @@ def _forget_closed_sprints(cell: Cell) -> None:
     cell.state.sprints = kept
 
 
-def simulate(seed: int, items: int, until: datetime, home: Path) -> None:
-    """Found the organisation and let it live until `until` (aware). Replaces what `home` holds of an earlier one."""
+def _unnoticed(more: int) -> None:
+    """Nobody watches."""
+
+
+def simulate(seed: int, items: int, until: datetime, home: Path, progress: Callable[[int], None] = _unnoticed) -> None:
+    """Found the organisation and let it live until `until` (aware). Replaces what `home` holds of an earlier one.
+
+    `progress` is told how many more items there are, every now and then.
+    """
     home.mkdir(parents=True, exist_ok=True)
     path, building = home / storage.FILE_NAME, home / f"{storage.FILE_NAME}.building"
     building.unlink(missing_ok=True)
@@ -138,8 +145,10 @@ def simulate(seed: int, items: int, until: datetime, home: Path) -> None:
         connection.execute("begin")
         for result in _results(run_cell, [(plan, cell, None, now) for cell in range(plan.cells)], items > ALONE):
             _store(connection, result, 1, is_new=True)
+            progress(len(result.items))
         first = to_datetime(now)
-        storage.put_about(connection, {"plan": plan, "now": now, "version": 1, "first_until": first})
+        about = {"format": storage.FORMAT, "plan": plan, "now": now, "version": 1, "first_until": first}
+        storage.put_about(connection, about)
         connection.execute("commit")
         storage.index(connection)
     building.replace(path)

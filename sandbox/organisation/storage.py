@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 
 FILE_NAME = "organisation.sqlite"
+FORMAT = 2
+"""Grows with every change of what the simulation keeps or does: an older organisation cannot live on."""
 _SCHEMA = """
 create table about (key text primary key, value blob not null) without rowid;
 create table cells (cell integer primary key, state blob not null);
@@ -60,6 +62,23 @@ def index(connection: sqlite3.Connection) -> None:
 def put_about(connection: sqlite3.Connection, values: dict[str, object]) -> None:
     rows = [(key, msgspec.msgpack.encode(value)) for key, value in values.items()]
     connection.executemany("insert or replace into about values (?, ?)", rows)
+
+
+class OutdatedError(Exception):
+    """The folder holds an organisation of another version; str() says which."""
+
+
+def check_format(connection: sqlite3.Connection, home: Path) -> None:
+    """Raises OutdatedError."""
+    try:
+        found = about(connection).get("format", 1)
+    except sqlite3.DatabaseError as error:
+        raise OutdatedError(f"{home / FILE_NAME} cannot be read ({error}).") from error
+    if found != FORMAT:
+        age = "an earlier" if isinstance(found, int) and found < FORMAT else "a later"
+        raise OutdatedError(
+            f"{home / FILE_NAME} was simulated by {age} version of the sandbox (format {found}, this one has {FORMAT})."
+        )
 
 
 def about(connection: sqlite3.Connection) -> dict[str, object]:

@@ -7,28 +7,45 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from sandbox.model import Item, Site
+from sandbox.packing import Packings, dictionary_of
 from sandbox.render.azure_item import RenderedItem, WorkItems
 from sandbox.render.azure_site import put_site
 from sandbox.render.azure_words import Words
 from sandbox.render.common import batched
-from sandbox.store import Store
+from sandbox.store import Rows, Store
 
 _CHUNK = 1_000
 _ITEM = "insert into work_items values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_REVISION = "insert into revisions (item_id, rev, changed, project, doc) values (?, ?, ?, ?, ?)"
-_LINK = "insert into links (changed, source_id, item_id, kind, project, doc) values (?, ?, ?, ?, ?, ?)"
+_REVISION = "insert into packed_revisions (item_id, rev, changed, project, doc) values (?, ?, ?, ?, ?)"
+_SPRINT = "insert or ignore into item_sprints values (?, ?)"
+_LINK = "insert into packed_links (changed, source_id, item_id, kind, project, doc) values (?, ?, ?, ?, ?, ?)"
 
 
-def render_all(store: Store, site: Site, items: Iterable[Item], version: int) -> None:
-    """The first load. `version` of the organisation is noted last: without it the store is not whole."""
-    words = Words(site)
-    work_items = WorkItems(words)
-    with store.transaction():
-        put_site(store, site, words)
-        for chunk in batched((item for item in items if not item.is_destroyed), _CHUNK):
-            _put(store, [work_items.render(item) for item in chunk])
-    store.build_indexes()
-    store.set_meta("version", str(version))
+class Renderer:
+    """Renders the work items of a site; the same in every process that shares the work."""
+
+    def __init__(self, site: Site) -> None:
+        self.words = Words(site)
+        self._work_items = WorkItems(self.words)
+
+    def work_items(self, items: Iterable[Item]) -> list[RenderedItem]:
+        """Those that are there, be it in the recycle bin."""
+        return [self._work_items.render(item) for item in items if not item.is_gone]
+
+    def rows(self, items: Iterable[Item], packings: Packings) -> Rows:
+        return _rows(self.work_items(items), packings)
+
+    def packings(self, items: Iterable[Item]) -> Packings:
+        rendered = self.work_items(items)
+        revisions = [revision.document for item in rendered for revision in item.revisions[-2:]]
+        links = [link.document for item in rendered for link in item.links]
+        return Packings({"revision": dictionary_of(revisions), "link": dictionary_of(links)})
+
+    def finish(self, store: Store, site: Site) -> None:
+        """What a first load has to do when all work items are written."""
+        with store.transaction():
+            put_site(store, site, self.words)
+        store.build_indexes()
 
 
 def render_changes(
@@ -39,14 +56,14 @@ def render_changes(
     `items` gives the items changed since a version, or all. An item's paths show today's names, so those that
     ever were in a renamed sprint are rendered again too.
     """
-    words = Words(site)
-    work_items = WorkItems(words)
+    renderer = Renderer(site)
+    words = renderer.words
     renamed = _renamed(msgspec.json.decode(store.meta("paths") or "{}", type=dict[str, str]), words.paths())
     with store.transaction():
         put_site(store, site, words)
         done: set[int] = set()
         for chunk in batched(items(before), _CHUNK):
-            _replace(store, work_items, chunk)
+            _replace(store, renderer, chunk)
             done |= {item.item_id for item in chunk}
         if renamed:
             shown = _showing(store, renamed)
@@ -54,7 +71,7 @@ def render_changes(
                 item for item in items(None) if item.item_id not in done and (shown is None or item.item_id in shown)
             )
             for chunk in batched(others, _CHUNK):
-                _replace(store, work_items, chunk)
+                _replace(store, renderer, chunk)
         store.set_meta("version", str(version))
 
 
@@ -71,32 +88,30 @@ def _showing(store: Store, renamed: list[str]) -> set[int] | None:
     return {row[0] for number in numbers for row in store.rows(sql, (number,))}
 
 
-def _replace(store: Store, work_items: WorkItems, items: Sequence[Item]) -> None:
+def _replace(store: Store, renderer: Renderer, items: Sequence[Item]) -> None:
     _forget(store, [item.item_id for item in items])
-    _put(store, [work_items.render(item) for item in items if not item.is_destroyed])
+    store.write(renderer.rows(items, store.packings))
 
 
-def _put(store: Store, rendered: list[RenderedItem]) -> None:
-    store.db.executemany(_ITEM, [item.row for item in rendered])
-    store.db.executemany(
-        _REVISION,
-        [(item.row[0], one.rev, one.changed, one.project, one.document) for item in rendered for one in item.revisions],
-    )
-    store.db.executemany(
-        _LINK,
-        [
-            (one.changed, one.source_id, item.row[0], one.kind, one.project, one.document)
+def _rows(rendered: Sequence[RenderedItem], packings: Packings) -> Rows:
+    revision, link = packings["revision"].pack, packings["link"].pack
+    return {
+        _ITEM: [item.row for item in rendered],
+        _REVISION: [
+            (item.row[0], one.rev, one.changed, one.project, revision(one.document))
+            for item in rendered
+            for one in item.revisions
+        ],
+        _LINK: [
+            (one.changed, one.source_id, item.row[0], one.kind, one.project, link(one.document))
             for item in rendered
             for one in item.links
         ],
-    )
-    store.db.executemany(
-        "insert or ignore into item_sprints values (?, ?)",
-        [(sprint, item.row[0]) for item in rendered for sprint in item.sprint_ids],
-    )
+        _SPRINT: [(sprint, item.row[0]) for item in rendered for sprint in item.sprint_ids],
+    }
 
 
 def _forget(store: Store, numbers: list[int]) -> None:
-    for table, column in (("work_items", "id"), ("revisions", "item_id"), ("links", "item_id")):
+    for table, column in (("work_items", "id"), ("packed_revisions", "item_id"), ("packed_links", "item_id")):
         places = ", ".join("?" * len(numbers))
         store.db.execute(f"delete from {table} where {column} in ({places})", numbers)  # noqa: S608 - our own names

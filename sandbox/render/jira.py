@@ -6,26 +6,49 @@ from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo
 
 from sandbox.model import Item, Site
+from sandbox.packing import Packings
 from sandbox.render.common import Clock, batched
-from sandbox.render.jira_item import Issues
+from sandbox.render.jira_item import Issues, RenderedIssue
 from sandbox.render.jira_site import put_site
-from sandbox.render.jira_stored import CHUNK, forget_issues, linked_with, put_issues, refresh_looks, show_links
+from sandbox.render.jira_stored import (
+    CHUNK,
+    forget_issues,
+    linked_with,
+    packings_of,
+    put_issues,
+    refresh_looks,
+    rows_of,
+    show_links,
+)
 from sandbox.render.jira_words import Words
-from sandbox.store import Store
+from sandbox.store import Rows, Store
 
 
-def render_all(store: Store, site: Site, keys: Mapping[int, str], items: Iterable[Item], version: int) -> None:
-    """The first load of a site. `version` of the organisation is noted last: without it the store is not whole."""
-    words = Words(site, Clock(ZoneInfo(site.account_time_zone)))
-    issues = Issues(words, keys)
-    with store.transaction():
-        put_site(store, site)
-        put_issues(store, (issues.render(item) for item in items if item.deleted_at is None))
-    store.build_indexes()
-    with store.transaction():
-        linked = store.rows("select source_id from issue_links union select target_id from issue_links")
-        show_links(store, words.flavour.api, {row[0] for row in linked})
-    store.set_meta("version", str(version))
+class Renderer:
+    """Renders the items of a Jira site; the same in every process that shares the work."""
+
+    def __init__(self, site: Site, keys: Mapping[int, str]) -> None:
+        self.words = Words(site, Clock(ZoneInfo(site.account_time_zone)))
+        self._issues = Issues(self.words, keys)
+
+    def issues(self, items: Iterable[Item]) -> list[RenderedIssue]:
+        """Those that are there."""
+        return [self._issues.render(item) for item in items if item.deleted_at is None and item.hidden_at is None]
+
+    def rows(self, items: Iterable[Item], packings: Packings) -> Rows:
+        return rows_of(self.issues(items), packings)
+
+    def packings(self, items: Iterable[Item]) -> Packings:
+        return packings_of(self.issues(items))
+
+    def finish(self, store: Store, site: Site) -> None:
+        """What a first load has to do when all issues are written."""
+        with store.transaction():
+            put_site(store, site)
+        store.build_indexes()
+        with store.transaction():
+            linked = store.rows("select source_id from issue_links union select target_id from issue_links")
+            show_links(store, self.words.flavour.api, {row[0] for row in linked})
 
 
 def render_changes(store: Store, site: Site, keys: Mapping[int, str], items: Iterable[Item], version: int) -> None:
@@ -34,8 +57,8 @@ def render_changes(store: Store, site: Site, keys: Mapping[int, str], items: Ite
     Closing a sprint or renaming a status changes how issues look that nobody touched, and leaves their
     `updated` alone, as in Jira.
     """
-    words = Words(site, Clock(ZoneInfo(site.account_time_zone)))
-    issues = Issues(words, keys)
+    renderer = Renderer(site, keys)
+    words = renderer.words
     sprints, statuses = _looks(store, "sprint"), _looks(store, "status")
     linked: set[int] = set()
     with store.transaction():
@@ -44,7 +67,7 @@ def render_changes(store: Store, site: Site, keys: Mapping[int, str], items: Ite
             numbers = [item.item_id for item in chunk]
             linked |= linked_with(store, numbers)
             forget_issues(store, numbers)
-            put_issues(store, [issues.render(item) for item in chunk if item.deleted_at is None])
+            put_issues(store, renderer.issues(chunk))
             linked |= linked_with(store, numbers)
         show_links(store, words.flavour.api, linked)
         changed = _changed(sprints, _looks(store, "sprint")), _changed(statuses, _looks(store, "status"))

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from sandbox.packing import Packings, dictionary_of
 from sandbox.render.common import batched
 from sandbox.render.jira_item import RenderedIssue
 from sandbox.render.jira_words import Words
-from sandbox.store import BASE, Store
+from sandbox.store import BASE, Rows, Store
 
 CHUNK = 2_000
+SAMPLES = 40  # of which a dictionary is made
 LINK_TYPES = {"Blocks": ("10000", "is blocked by", "blocks"), "Relates": ("10003", "relates to", "relates to")}
 _ISSUE = "insert or replace into issues values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LINKS = """
@@ -31,31 +33,50 @@ class StoredIssue(msgspec.Struct):
     fields: dict[str, msgspec.Raw]
 
 
+def rows_of(issues: Sequence[RenderedIssue], packings: Packings) -> Rows:
+    """What the store writes for rendered issues that it does not hold yet, or no more."""
+    document, histories = packings["document"].pack, packings["histories"].pack
+    return {
+        _ISSUE: [one.row for one in issues],
+        "insert or replace into packed_documents values (?, ?, ?, ?)": [
+            (one.row[0], document(one.document), histories(b"\n".join(one.histories)), len(one.histories))
+            for one in issues
+        ],
+        "insert or replace into issue_keys values (?, ?)": [(key, one.row[0]) for one in issues for key in one.keys],
+        "insert or replace into issue_links values (?, ?, ?, ?)": [
+            (link.link_id, link.kind, one.row[0], link.target_item_id) for one in issues for link in one.links
+        ],
+        "insert or ignore into issue_sprints values (?, ?)": [
+            (sprint, one.row[0]) for one in issues for sprint in one.sprint_ids
+        ],
+        "insert or ignore into issue_versions values (?, ?)": [
+            (version, one.row[0]) for one in issues for version in one.version_ids
+        ],
+    }
+
+
+def packings_of(issues: Sequence[RenderedIssue]) -> Packings:
+    """How to pack documents like these."""
+    histories = [b"\n".join(issue.histories) for issue in issues]
+    return Packings(
+        {
+            "document": dictionary_of([issue.document for issue in issues]),
+            "histories": dictionary_of([lines for lines in histories if lines]),
+        }
+    )
+
+
 def put_issues(store: Store, issues: Iterable[RenderedIssue]) -> None:
     """Writes rendered issues that the store does not hold yet, or no more."""
     for chunk in batched(issues, CHUNK):
-        store.db.executemany(_ISSUE, [issue.row for issue in chunk])
-        store.db.executemany(
-            "insert or replace into documents values (?, ?, ?, ?)",
-            [(one.row[0], one.document, b"\n".join(one.histories), len(one.histories)) for one in chunk],
-        )
-        store.db.executemany(
-            "insert or replace into issue_keys values (?, ?)", [(key, one.row[0]) for one in chunk for key in one.keys]
-        )
-        store.db.executemany(
-            "insert or replace into issue_links values (?, ?, ?, ?)",
-            [(link.link_id, link.kind, one.row[0], link.target_item_id) for one in chunk for link in one.links],
-        )
-        for table, pairs in (
-            ("issue_sprints", [(sprint, one.row[0]) for one in chunk for sprint in one.sprint_ids]),
-            ("issue_versions", [(version, one.row[0]) for one in chunk for version in one.version_ids]),
-        ):
-            store.db.executemany(f"insert or ignore into {table} values (?, ?)", pairs)  # noqa: S608 - our own names
+        if not store.packings.dictionaries:
+            store.set_packings(packings_of(chunk[:: max(1, len(chunk) // SAMPLES)]))
+        store.write(rows_of(chunk, store.packings))
 
 
 def forget_issues(store: Store, numbers: Sequence[int]) -> None:
     for table, column in (
-        ("issues", "id"), ("documents", "id"), ("issue_keys", "issue_id"), ("issue_sprints", "issue_id"),
+        ("issues", "id"), ("packed_documents", "id"), ("issue_keys", "issue_id"), ("issue_sprints", "issue_id"),
         ("issue_versions", "issue_id"), ("issue_links", "source_id"),
     ):  # fmt: skip
         places = ", ".join("?" * len(numbers))
@@ -116,4 +137,5 @@ def _stored(store: Store, number: int) -> StoredIssue | None:
 
 
 def _put(store: Store, number: int, document: StoredIssue) -> None:
-    store.db.execute("update documents set doc = ? where id = ?", (msgspec.json.encode(document), number))
+    packed = store.packings["document"].pack(msgspec.json.encode(document))
+    store.db.execute("update packed_documents set doc = ? where id = ?", (packed, number))

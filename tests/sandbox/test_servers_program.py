@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,12 +156,36 @@ def test_a_taken_port_is_one_readable_line(tmp_path: Path) -> None:
             start_background(tmp_path, items=100, port_base=base)
 
 
-def test_another_seed_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "items"), [(2, 100), (1, 200)])
+def test_another_organisation_is_refused(tmp_path: Path, seed: int, items: int) -> None:
     ensure(tmp_path, 1, 100)
-    with pytest.raises(SandboxError, match="holds an organisation of seed 1, not 2"):
-        ensure(tmp_path, 2, 100)
+    with pytest.raises(SandboxError, match=f"100 items with seed 1, not of {items} with seed {seed}"):
+        ensure(tmp_path, seed, items)
     with pytest.raises(SandboxError, match="no simulated organisation"):
         advance(tmp_path / "nothing", 7)
+
+
+def test_an_organisation_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    ensure(tmp_path, 1, 100)
+    with sqlite3.connect(tmp_path / "organisation.sqlite") as connection:
+        connection.execute("delete from about where key = 'format'")
+    for use in (partial(ensure, tmp_path, 1, 100), partial(advance, tmp_path, 7)):
+        with pytest.raises(SandboxError, match=r"earlier version of the sandbox .* Remove the folder"):
+            use()
+
+
+def test_documents_of_an_earlier_version_are_made_anew(tmp_path: Path) -> None:
+    """Also of one whose tables were others."""
+    ensure(tmp_path, 1, 100)
+    whole = (tmp_path / "jira_dc.sqlite").stat().st_size
+    with sqlite3.connect(tmp_path / "jira_dc.sqlite") as connection:
+        connection.executescript("drop view documents; create table documents (id integer); delete from meta;")
+    (tmp_path / "jira_cloud.sqlite").write_bytes(b"no database at all")
+    said: list[str] = []
+    ensure(tmp_path, 1, 100, say=said.append)
+    assert said == ["Rendering jira_cloud, jira_dc …"]
+    assert (tmp_path / "jira_dc.sqlite").stat().st_size == whole
+    assert (tmp_path / "jira_cloud.sqlite").stat().st_size > 10_000
 
 
 def test_documents_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
