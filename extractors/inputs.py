@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from extractors.ledger import ACCEPTED, Ledger
-from extractors.streams import LEDGER_SCHEMA, STREAMS
+from extractors.ledger import Ledger
+from extractors.streams import STREAMS
 from extractors.tables import RawTable
 
 
@@ -27,10 +27,7 @@ def write_inputs(ledger: Ledger, tables: Mapping[str, RawTable], target: Path, a
         empty = target / "empty" / f"{name.replace('/', '__')}.parquet"
         _write_parquet(stream.schema.empty_table(), empty)
         streams.append({"stream": name, "files": [str(empty.absolute()), *tables[name].file_uris()]})
-    accepted = [
-        vars(row) for row in ledger.rows() if row.verdict == ACCEPTED and (as_of is None or row.committed_at <= as_of)
-    ]
-    _write_parquet(pa.Table.from_pylist(accepted, schema=LEDGER_SCHEMA), target / "batches.parquet")
+    _write_parquet(ledger.accepted(as_of), target / "batches.parquet")
     _replace(target / "streams.json", json.dumps(streams, indent=1).encode())
 
 

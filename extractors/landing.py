@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
 from extractors import rows as row_tables
 from extractors.errors import AlreadyRunning, LandingError
 from extractors.inputs import write_inputs
-from extractors.ledger import Ledger, LedgerRow, streams_json
+from extractors.ledger import PENDING, Ledger, LedgerRow, streams_json
 from extractors.locks import exclusive
 from extractors.streams import STREAMS
 from extractors.tables import RawTable
@@ -57,18 +57,20 @@ class Landing:
     def table(self, stream: str) -> RawTable:
         return self._tables[stream]
 
+    def tables(self) -> Iterable[RawTable]:
+        return self._tables.values()
+
     def cursor(self, connection_id: str) -> dict[str, Any] | None:
         """Where the last batch that counts left off; None before the first one."""
-        visible = self.ledger.visible(connection_id)
-        return max(visible, key=lambda row: row.sequence).cursor if visible else None
+        last = self.ledger.last_visible(connection_id)
+        return last.cursor if last is not None else None
 
     def watermark(self, connection_id: str) -> datetime | None:
         """Start of the last accepted run that read the source to its end."""
-        final = [row for row in self.ledger.rows(connection_id) if row.verdict == "accepted" and row.is_final]
-        return max((row.run_started_at for row in final), default=None)
+        return self.ledger.watermark(connection_id)
 
     def pending(self, connection_id: str) -> list[LedgerRow]:
-        return [row for row in self.ledger.rows(connection_id) if row.verdict == "pending"]
+        return self.ledger.rows(connection_id, (PENDING,))
 
     def batches(self, connection_id: str | None = None) -> list[LedgerRow]:
         """The whole ledger, or one connection's part, in the order of the commits."""
@@ -76,7 +78,7 @@ class Landing:
 
     def judge(self, connection_id: str, verdict: str, reason: str | None = None) -> int:
         """Turn all pending batches of a connection into `accepted` or `held`; how many there were."""
-        with _storing(connection_id, "the verdict"):
+        with storing(connection_id, "the verdict"):
             return self.ledger.judge(connection_id, verdict, reason)
 
     def exclusive(self, connection_id: str) -> contextlib.AbstractContextManager[None]:
@@ -100,7 +102,7 @@ class Landing:
         table = self.table(stream)
         if record_ids is not None and not len(record_ids):
             return table.schema.empty_table().select(list(columns))
-        sequences = {row.batch_id: row.sequence for row in self.ledger.visible(connection_id)}
+        sequences = self.ledger.sequences(connection_id)
         files = [
             file
             for file in table.files(connection_id, record_ids)
@@ -112,7 +114,7 @@ class Landing:
 
     def write_inputs(self, target: Path, as_of: datetime | None = None) -> None:
         """Write what dbt reads to `target`: streams.json, empty typed tables, accepted batches up to `as_of`."""
-        with _storing("*", "the inputs of dbt"):
+        with storing("*", "the inputs of dbt"):
             write_inputs(self.ledger, self._tables, target, as_of)
 
 
@@ -124,11 +126,11 @@ class Batch:
         self._run = run
         self._connection_id = connection_id
         self._kind = kind
-        self._previous = max((row.sequence for row in landing.ledger.rows(connection_id)), default=0)
+        self._previous = landing.ledger.last_sequence(connection_id)
         self.batch_id = uuid.uuid4().hex
         self.opened_at = datetime.now(UTC) + run.clock_offset
         self._buffers: dict[str, list[pa.Table]] = {}
-        self._hashes: dict[str, dict[str, str]] = {}
+        self._own: dict[str, list[pa.Table]] = {}  # record ids and hashes of what this batch appended
         self._written: dict[str, tuple[int, list[str]]] = {}
 
     @property
@@ -158,34 +160,27 @@ class Batch:
         return int(table.num_rows)
 
     def _only_changed(self, stream: str, table: pa.Table) -> pa.Table:
-        ids = table["record_id"].to_pylist()
-        if not ids:
+        if not table.num_rows:
             return table
-        known = self._landing.latest(
-            stream, self._connection_id, ["record_id", "payload_hash", "is_deleted"], record_ids=ids
-        )
-        hashes = dict(zip(known["record_id"].to_pylist(), known["payload_hash"].to_pylist(), strict=True))
-        own = self._hashes.setdefault(stream, {})
-        hashes.update((record_id, own[record_id]) for record_id in ids if record_id in own)
-        new = table["payload_hash"].to_pylist()
-        deleted = table["is_deleted"].to_pylist()
-        keep = np.fromiter(
-            (
-                hashes.get(record_id) != digest and not (is_deleted and record_id not in hashes)
-                for record_id, digest, is_deleted in zip(ids, new, deleted, strict=True)
-            ),
-            dtype=bool,
-            count=len(ids),
-        )
-        own.update((record_id, digest) for record_id, digest, kept in zip(ids, new, keep, strict=True) if kept)
-        return table if keep.all() else table.filter(pa.array(keep))
+        columns = ["record_id", "payload_hash"]
+        ids = table["record_id"]
+        is_near = self._landing.table(stream).may_hold(self._connection_id, pc.min_max(ids).as_py())
+        known = self._landing.latest(stream, self._connection_id, columns, ids.to_pylist() if is_near else [])
+        own = self._own.setdefault(stream, [])
+        if own:
+            known = row_tables.newest_of_each(pa.concat_tables([known, *own]))
+        is_new = row_tables.worth_landing(table, known)
+        table = table if pc.all(is_new).as_py() else table.filter(is_new)
+        if table.num_rows:
+            own.append(table.select(columns))
+        return table
 
     def _flush(self, stream: str) -> None:
         parts = self._buffers.pop(stream, [])
         if not parts:
             return
         table = row_tables.newest_of_each(pa.concat_tables(parts))
-        with _storing(self._connection_id, f"stream {stream}"):
+        with storing(self._connection_id, f"stream {stream}"):
             files = self._landing.table(stream).append(table)
         count, known = self._written.get(stream, (0, []))
         self._written[stream] = (count + table.num_rows, [*known, *files])
@@ -194,8 +189,7 @@ class Batch:
         """Make all rows visible, and `cursor` the place to go on from."""
         for stream in list(self._buffers):
             self._flush(stream)
-        rows = self._landing.ledger.rows(self._connection_id)
-        if max((row.sequence for row in rows), default=0) != self._previous:
+        if self._landing.ledger.last_sequence(self._connection_id) != self._previous:
             raise AlreadyRunning(
                 self._connection_id,
                 "the ledger",
@@ -214,12 +208,12 @@ class Batch:
             committed_at=datetime.now(UTC),
             is_final=is_final,
         )
-        with _storing(self._connection_id, "the ledger"):
+        with storing(self._connection_id, "the ledger"):
             self._landing.ledger.commit(row)
 
 
 @contextlib.contextmanager
-def _storing(connection_id: str, subject: str) -> Iterator[None]:
+def storing(connection_id: str, subject: str) -> Iterator[None]:
     """Turn what the disk or the Delta library says into one readable paragraph."""
     try:
         yield

@@ -11,7 +11,7 @@ import bisect
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 _STATISTICS = ["connection_id", "record_id", "batch_id"]
 _UNIQUE_TEXT = {"record_id", "payload", "payload_hash", "summary"}  # a dictionary would not pay
-_ROW_GROUP = 50_000
+_ROW_GROUP = 10_000  # rows that are decoded together; their bounds prune look-ups by record
+FULL_BYTES = 24 * 1024 * 1024  # in memory: a file of so much is not put together with others
 _ATTEMPTS = 20  # of a commit, when other processes write the same table
 
 
@@ -58,10 +59,20 @@ class RawFile:
     """One Parquet file of a table with the least and greatest values that prune reading."""
 
     path: Path
+    size: int
     rows: int
     connections: tuple[str, str]
     records: tuple[str, str]
     batches: tuple[str, str]
+
+    @property
+    def is_full(self) -> bool:
+        return self.path.name.startswith("full-")
+
+    @property
+    def batch_id(self) -> str | None:
+        """The batch of all rows; None where maintenance has put several together."""
+        return self.batches[0] if self.batches[0] == self.batches[1] else None
 
 
 class RawTable:
@@ -80,31 +91,55 @@ class RawTable:
         if table.num_rows == 0:
             return []
         delta = self._open_for_writing()
-        name = f"part-{uuid.uuid4().hex}.zstd.parquet"
-        path = self.path / name
-        pq.write_table(
-            table,
-            path,
-            compression="zstd",
-            row_group_size=_ROW_GROUP,
-            use_dictionary=[n for n in self.schema.names if n not in _UNIQUE_TEXT and _is_text(self.schema, n)],
-            write_statistics=[n for n in self.schema.names if n != "payload" and not _is_list(self.schema, n)],
-        )
-        action = AddAction(
-            path=name,
+        action = self._write_file(table, "full" if table.nbytes >= FULL_BYTES else "part", data_change=True)
+        self._commit(delta, [action])
+        return [action.path]
+
+    def replace(self, old: Sequence[RawFile], table: pa.Table, prefix: str, *, data_change: bool) -> None:
+        """Put `table` in the place of the files `old` by one Delta commit. Nobody may append meanwhile.
+
+        With `data_change` False the rows are the same as before, only put together.
+        """
+        if (delta := self.open()) is None:
+            return
+        now = int(time.time() * 1000)
+        actions: list[AddAction | RemoveAction] = [
+            RemoveAction(file.path.name, data_change, now, size=file.size, partition_values={}) for file in old
+        ]
+        if table.num_rows:
+            actions.append(self._write_file(table, prefix, data_change=data_change))
+        if actions:
+            self._commit(delta, actions)
+
+    def _write_file(self, table: pa.Table, prefix: str, *, data_change: bool) -> AddAction:
+        """A file that nobody knows of until it is committed; of one that could not be written nothing stays."""
+        path = self.path / f"{prefix}-{uuid.uuid4().hex}.zstd.parquet"
+        texts = [n for n in self.schema.names if n not in _UNIQUE_TEXT and _is_text(self.schema, n)]
+        try:
+            pq.write_table(
+                table,
+                path,
+                compression="zstd",
+                row_group_size=_ROW_GROUP,
+                use_dictionary=texts,
+                write_statistics=[n for n in self.schema.names if n != "payload" and not _is_list(self.schema, n)],
+            )
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return AddAction(
+            path=path.name,
             size=path.stat().st_size,
             partition_values={},
             modification_time=int(time.time() * 1000),
-            data_change=True,
+            data_change=data_change,
             stats=_statistics(table),
         )
-        self._commit(delta, action)
-        return [name]
 
-    def _commit(self, delta: DeltaTable, action: AddAction) -> None:
+    def _commit(self, delta: DeltaTable, actions: list[AddAction | RemoveAction]) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                delta.create_write_transaction([action], mode="append", schema=self.schema)
+                delta.create_write_transaction(actions, mode="append", schema=self.schema)
                 return
             except CommitFailedError:
                 if attempt == _ATTEMPTS - 1:
@@ -141,11 +176,21 @@ class RawTable:
         wanted = sorted(record_ids) if record_ids is not None else None
         return [
             file
-            for file in self._all_files()
+            for file in self.all_files()
             if file.connections[0] <= connection_id <= file.connections[1] and _overlaps(wanted, file.records)
         ]
 
-    def _all_files(self) -> list[RawFile]:
+    def may_hold(self, connection_id: str, records: Mapping[str, str]) -> bool:
+        """Whether any file may hold a record from `min` to `max` of the connection; the batches of a first load do not."""
+        return any(
+            file.connections[0] <= connection_id <= file.connections[1]
+            and file.records[0] <= records["max"]
+            and records["min"] <= file.records[1]
+            for file in self.all_files()
+        )
+
+    def all_files(self) -> list[RawFile]:
+        """The current files, in a fixed order."""
         if (delta := self.open()) is None:
             return []
         if self._files[0] != delta.version():
@@ -160,6 +205,7 @@ class RawTable:
 
         return RawFile(
             path=self.path / row["path"],
+            size=row["size_bytes"],
             rows=row["num_records"] or 0,
             connections=bounds("connection_id"),
             records=bounds("record_id"),

@@ -66,6 +66,19 @@ def rebuild(config: ConfigOption = None) -> None:
 
 
 @app.command()
+def maintain(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    retention_hours: Annotated[
+        int, typer.Option(min=0, help="Keep files that no table needs any more so long, for who still reads them.")
+    ] = 168,
+) -> None:
+    """Put small files of the raw tables together, remove rows that count for nobody, free the disk."""
+    from orchestration.commands.maintain import maintain_raw
+
+    raise typer.Exit(maintain_raw(is_dry=dry_run, retention_hours=retention_hours))
+
+
+@app.command()
 def doctor(config: ConfigOption = None) -> None:
     """Check the settings and every connection: what works, which permission is missing, what a first load costs."""
     from orchestration.commands.doctor import examine

@@ -6,6 +6,7 @@ asked for in every run and the table may hold millions of revisions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,7 @@ class LandedItems:
 
 def landed_items(landing: Landing, connection_id: str) -> LandedItems:
     """All items of a connection, from the visible batches."""
-    sequences = {row.batch_id: row.sequence for row in landing.ledger.visible(connection_id)}
+    sequences = landing.ledger.sequences(connection_id)
     names: dict[str, int] = {}
     parts = [
         _read(landing, connection_id, file, sequences, names) for file in landing.table(REVISIONS).files(connection_id)
@@ -73,7 +74,7 @@ def landed_items(landing: Landing, connection_id: str) -> LandedItems:
 
 
 def _read(
-    landing: Landing, connection_id: str, file: object, sequences: dict[str, int], names: dict[str, int]
+    landing: Landing, connection_id: str, file: object, sequences: Mapping[str, int], names: dict[str, int]
 ) -> tuple[Ids, Ids, Ids, npt.NDArray[np.bool_]]:
     """Revision keys, batch sequences, project codes and deletion flags of the visible rows of one file."""
     columns = ["item_id", "rev", "project", "is_item_deleted", "is_deleted", "batch_id"]

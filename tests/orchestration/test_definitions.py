@@ -91,7 +91,9 @@ def test_checks_stand_on_raw_and_on_everything_published(definitions: Any):
 
 
 def test_jobs_and_schedules(definitions: Any):
-    assert {schedule.name for schedule in definitions.schedules} == {"hourly_refresh", "nightly_census"}
+    assert {schedule.name for schedule in definitions.schedules} == {
+        "hourly_refresh", "nightly_census", "weekly_maintenance",
+    }  # fmt: skip
     for name in ("refresh", "census"):
         job = definitions.resolve_job_def(name)
         assert {"raw_jira", "raw_azure_devops", "raw_surveys", "raw_ledger", "dbt_build", "mart_quality"} <= {

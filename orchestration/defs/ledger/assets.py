@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from extractors.maintenance import tidy_up
 from extractors.streams import LEDGER, LEDGER_SCHEMA, PMO, STREAMS
 from orchestration.defs.raw import FRESH, OWNER, raw_key, raw_spec
 from orchestration.defs.resources import PipelineResource
@@ -37,6 +38,7 @@ def ledger_spec() -> dg.AssetSpec:
 def raw_ledger(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Iterator[dg.MaterializeResult[None]]:
     opened = pipeline.open(context)
     reporter().stage("Prepare the build")
+    tidy_up(opened.landing)
     replaced = write_inputs(opened)
     for stream in PMO:
         rows = row_count(opened.landing.table(stream))
