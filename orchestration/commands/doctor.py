@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -56,9 +57,16 @@ def _all(console: Console, settings: Settings) -> set[str]:
 
 def _checked(connection: Connection) -> list[CheckLine]:
     try:
-        return source_of(connection).check()
+        lines = source_of(connection).check()
     except ExtractError as error:
-        return [CheckLine("fail", error.subject, str(error))]
+        lines = [CheckLine("fail", error.subject, str(error))]
+    return [_without_repetition(connection, line) for line in lines]
+
+
+def _without_repetition(connection: Connection, line: CheckLine) -> CheckLine:
+    """An error's text names connection and subject, which stand before it here."""
+    text = line.text.removeprefix(f"Connection '{connection.id}': ").removeprefix(f"{line.subject} ")
+    return replace(line, text=text)
 
 
 def _postgres(server: PostgresServer) -> CheckLine:
@@ -85,4 +93,5 @@ def _postgres(server: PostgresServer) -> CheckLine:
 
 
 def _print(console: Console, line: CheckLine) -> None:
-    console.print(f"  {MARKS[line.level]} {escape(line.subject)}: {escape(redact(line.text))}", highlight=False)
+    told = f"  {MARKS[line.level]} {escape(line.subject)}: {escape(redact(line.text))}"
+    console.print(told, highlight=False, soft_wrap=True)
