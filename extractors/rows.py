@@ -79,10 +79,23 @@ def _with_hashes(table: pa.Table) -> pa.Table:
 
 def newest_of_each(table: pa.Table) -> pa.Table:
     """The last row of every record of one batch."""
-    codes = _codes(table["record_id"])
-    if len(np.unique(codes)) == table.num_rows:
+    codes, count = _codes(table["record_id"])
+    if count == table.num_rows:
         return table
     return table.take(pa.array(_last_positions(codes, [np.arange(table.num_rows)])))
+
+
+def worth_landing(table: pa.Table, known: pa.Table) -> pa.Array:
+    """Which rows of `table` say something new against `known` (record_id, payload_hash; each record once).
+
+    Those whose hash is another one than the record's in `known`; deletions only of records that are in it.
+    """
+    if not known.num_rows:
+        return pc.invert(table["is_deleted"])
+    there = pc.index_in(table["record_id"], value_set=known["record_id"].combine_chunks())
+    is_same = pc.fill_null(pc.equal(table["payload_hash"], known["payload_hash"].take(there)), fill_value=False)
+    is_unknown_deletion = pc.and_(table["is_deleted"], pc.is_null(there))
+    return pc.invert(pc.or_(is_same, is_unknown_deletion))
 
 
 def latest_rows(table: pa.Table, sequences: Mapping[str, int]) -> pa.Table:
@@ -95,19 +108,19 @@ def latest_rows(table: pa.Table, sequences: Mapping[str, int]) -> pa.Table:
     is_visible = pc.is_valid(ranks)
     if not pc.all(is_visible).as_py():
         table, ranks = table.filter(is_visible), ranks.drop_null()
-    codes = _codes(table["record_id"])
-    if len(np.unique(codes)) == table.num_rows:
+    codes, count = _codes(table["record_id"])
+    if count == table.num_rows:
         return table
     extracted = table["extracted_at"].cast(pa.int64()).to_numpy()
     return table.take(pa.array(_last_positions(codes, [extracted, ranks.to_numpy()])))
 
 
-def _codes(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """One whole number per distinct text."""
+def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:
+    """One whole number per distinct text, and how many there are."""
     encoded = column.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks() if encoded.num_chunks != 1 else encoded.chunk(0)
-    return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+    return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.int64), len(encoded.dictionary)
 
 
 def _last_positions(

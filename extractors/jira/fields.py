@@ -54,27 +54,31 @@ class FieldRoles:
         return digest(canonical_json([self.requested, {k: list(v) for k, v in self.by_attribute.items()}]).encode())
 
 
-class AttributeNames:
-    """Change item → attribute, by field id where the tool sends it, else by name. Cached: items repeat endlessly."""
+class AttributeNames(dict[tuple[str, str | None, str | None], str | None]):
+    """(field, fieldtype, fieldId) of a change item → attribute, by id where the tool sends it, else by name.
+
+    A dictionary, because the same few come a million times in a first load.
+    """
 
     def __init__(self, roles: FieldRoles) -> None:
+        super().__init__()
         self._by_id = {field_id: name for name, ids in roles.by_attribute.items() for field_id in ids}
         self._by_name = {
             roles.names[field_id].lower(): name for field_id, name in self._by_id.items() if field_id in roles.names
         }
-        self._cache: dict[tuple[str, str | None, str | None], str | None] = {}
+
+    def __missing__(self, key: tuple[str, str | None, str | None]) -> str | None:
+        found = self[key] = self._find(*key)
+        return found
 
     def of(self, item: HistoryItem) -> str | None:
-        slot = (item.field, item.fieldtype, item.field_id)
-        if slot not in self._cache:
-            self._cache[slot] = self._find(item)
-        return self._cache[slot]
+        return self[item.field, item.fieldtype, item.field_id]
 
-    def _find(self, item: HistoryItem) -> str | None:
-        name = item.field.lower()
-        if item.fieldtype == "custom" or (item.field_id or "").startswith("customfield_"):
-            return self._by_id.get(item.field_id) if item.field_id else self._by_name.get(name)
-        return _SYSTEM_ATTRIBUTES.get(name) or (self._by_name.get(name) if item.fieldtype != "jira" else None)
+    def _find(self, field: str, fieldtype: str | None, field_id: str | None) -> str | None:
+        name = field.lower()
+        if fieldtype == "custom" or (field_id or "").startswith("customfield_"):
+            return self._by_id.get(field_id) if field_id else self._by_name.get(name)
+        return _SYSTEM_ATTRIBUTES.get(name) or (self._by_name.get(name) if fieldtype != "jira" else None)
 
 
 def find_roles(

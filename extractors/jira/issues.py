@@ -56,7 +56,7 @@ class IssueLoader:
                 self._add(issue)
             done += len(chunk)
             self._progress.advance(STREAM, done, len(ids))
-            if len(self._rows.issues) >= BATCH_ISSUES or self._bytes >= BATCH_BYTES:
+            if len(self._rows) >= BATCH_ISSUES or self._bytes >= BATCH_BYTES:
                 self._flush()
                 after_batch(chunk[-1])
         self._flush()
@@ -134,7 +134,7 @@ class IssueLoader:
                 )
 
     def _flush(self) -> None:
-        if not self._rows.issues:
+        if not len(self._rows):
             return
         self._audit()
         for stream, rows in self._rows.tables().items():
@@ -150,7 +150,7 @@ class IssueLoader:
     def _drop_lost_links(self) -> None:
         """Links that an issue of this batch had and has no more. Issues that are new here have none to lose."""
         landing, connection_id = self._writer.landing, self._writer.connection.id
-        ids = [row[0] for row in self._rows.issues]
+        ids = self._rows.issue_ids
         landed = landing.latest("jira/issues", connection_id, ["record_id"], record_ids=ids)["record_id"]
         if not len(landed):
             return

@@ -132,7 +132,7 @@ def test_the_hash_covers_the_history() -> None:
 def test_a_history_that_leads_elsewhere_is_asked_for_again() -> None:
     collected = IssueRows(ROLES)
     assert collected.add(fetched(issue(), history(1, status_change("1", "2")))) == "10"
-    assert collected.issues == []
+    assert collected.issue_ids == []
     assert collected.add(fetched(issue(), history(1, status_change("1", "3")), count=2)) == "10"
     assert collected.add(fetched(issue(), history(1, status_change("1", "2"))), is_final=True) is None
 
