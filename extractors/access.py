@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import requests
 
 from extractors.errors import ConfigError
 
@@ -26,13 +29,17 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Access:
-    """What the HTTP layer knows about a connection: whom to name in errors, where it may go, how it trusts."""
+    """What the HTTP layer knows about a connection: whom to name in errors, where it may go, how it trusts.
+
+    `renew` signs a refused request anew where tokens expire; False: there is no newer token than the refused one.
+    """
 
     connection: str
     origins: tuple[str, ...]  # addresses that calls may go to; nothing else is ever called
     token_env: str = ""
     ca_bundle: Path | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    renew: Callable[[requests.PreparedRequest], bool] | None = field(default=None, compare=False, repr=False)
 
     def allows(self, url: str) -> bool:
         return origin_of(url) in {origin_of(known) for known in self.origins}

@@ -19,6 +19,12 @@ class ExtractError(Exception):
     is_transient = False
     what = "could not be read"
 
+    def __init_subclass__(cls, *, what: str | None = None, is_transient: bool | None = None) -> None:
+        """`what` follows the subject in the message; subclasses take over what they are not given."""
+        super().__init_subclass__()
+        cls.what = what or cls.what
+        cls.is_transient = cls.is_transient if is_transient is None else is_transient
+
     def __init__(
         self,
         connection: str,
@@ -52,61 +58,40 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-class ConfigError(ExtractError):
+class ConfigError(ExtractError, what="is not configured correctly"):
     """A setting cannot be right (no token, plain http to another machine, unknown file)."""
 
-    what = "is not configured correctly"
 
-
-class AuthError(ExtractError):
+class AuthError(ExtractError, what="was refused: authentication failed"):
     """The token was refused, or a sign-in page or proxy answered in place of the tool."""
 
-    what = "was refused: authentication failed"
 
-
-class AccessDenied(ExtractError):
+class AccessDenied(ExtractError, what="was refused: no permission"):
     """The token is good but may not read this."""
 
-    what = "was refused: no permission"
 
-
-class NotFound(ExtractError):
+class NotFound(ExtractError, what="was not found"):
     """The site, project, board or file does not exist, or is hidden from the token."""
 
-    what = "was not found"
 
-
-class Gone(ExtractError):
+class Gone(ExtractError, what="was removed by the vendor"):
     """The vendor removed the endpoint; the vendor's text says what replaces it."""
 
-    what = "was removed by the vendor"
 
-
-class BadRequest(ExtractError):
+class BadRequest(ExtractError, what="was rejected as a bad request"):
     """The tool understood the address but not the request (a JQL it refuses, a limit it sets)."""
 
-    what = "was rejected as a bad request"
 
-
-class RateLimited(ExtractError):
+class RateLimited(ExtractError, what="is rate limited", is_transient=True):
     """The tool asked us to wait for longer than a run may take."""
 
-    is_transient = True
-    what = "is rate limited"
 
-
-class Unreachable(ExtractError):
+class Unreachable(ExtractError, what="could not be reached", is_transient=True):
     """No connection, time-outs, or server errors that did not go away."""
 
-    is_transient = True
-    what = "could not be reached"
 
-
-class Truncated(ExtractError):
+class Truncated(ExtractError, what="was not received completely", is_transient=True):
     """Fewer records or bytes arrived than the source says there are; nothing of it was kept."""
-
-    is_transient = True
-    what = "was not received completely"
 
 
 class HistoryCut(Truncated):
@@ -120,39 +105,25 @@ class HistoryCut(Truncated):
         return self.subject.rpartition(" ")[2]
 
 
-class RepeatedPage(ExtractError):
+class RepeatedPage(ExtractError, what="does not page to an end", is_transient=True):
     """Paging does not move on: the same page token came twice, or too many empty pages."""
 
-    is_transient = True
-    what = "does not page to an end"
 
-
-class NotJson(ExtractError):
+class NotJson(ExtractError, what="did not answer with JSON"):
     """Something else than JSON came with a success status."""
 
-    what = "did not answer with JSON"
 
-
-class SchemaChanged(ExtractError):
+class SchemaChanged(ExtractError, what="answered in an unknown form"):
     """The answer is JSON, but not of the form that the source's description promises."""
 
-    what = "answered in an unknown form"
 
-
-class TooManyDeleted(ExtractError):
+class TooManyDeleted(ExtractError, what="has lost more records than allowed at once"):
     """So many records have vanished at once that a lost permission is likelier than a deletion."""
 
-    what = "has lost more records than allowed at once"
 
-
-class AlreadyRunning(ExtractError):
+class AlreadyRunning(ExtractError, what="is in use by another run", is_transient=True):
     """Another run holds the lock."""
 
-    is_transient = True
-    what = "is in use by another run"
 
-
-class LandingError(ExtractError):
+class LandingError(ExtractError, what="could not be stored"):
     """What was read could not be stored (disk full, damaged table)."""
-
-    what = "could not be stored"

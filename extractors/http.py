@@ -34,6 +34,7 @@ _READING_POSTS = re.compile(
 )
 _SIGN_IN = re.compile(r"(?i)(log-?in|sign-?in|sso|saml|oauth2?/authorize|adfs)")
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
+_REFUSED = frozenset({203, 401})  # Azure DevOps sends its sign-in page with status 203
 
 
 class SourceAdapter(HTTPAdapter):
@@ -83,6 +84,9 @@ class SourceAdapter(HTTPAdapter):
 
     def _once(self, call: Call, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
         response = self._receive(call, request, options)
+        if response.status_code in _REFUSED and self.access.renew is not None and self.access.renew(request):
+            self.requests += 1
+            response = self._receive(call, request, options)
         seconds = call.limiter.learn(call.endpoint, response.status_code, response.headers)
         if response.status_code in _TRANSIENT:
             raise RetryLater(call.exhausted(response), seconds)

@@ -20,7 +20,6 @@ from extractors.errors import AccessDenied, AuthError, BadRequest, ConfigError, 
 from extractors.http import Access, check_url, mount
 from extractors.session import BasicAuth
 
-AUTHORITY = "https://login.microsoftonline.com"
 SCOPE = "499b84ac-1321-427f-aa17-267ca6975798/.default"  # Azure DevOps' own application id at Entra
 REFRESH_SECONDS = 300.0  # before its end a token counts as spent: clocks differ
 
@@ -30,7 +29,7 @@ class _Token(msgspec.Struct):
     expires_in: float = 3600.0
 
 
-def make_auth(connection: AzureDevOpsConnection, access: Access, authority: str = AUTHORITY) -> AuthBase:
+def make_auth(connection: AzureDevOpsConnection, access: Access) -> AuthBase:
     """The signing that the connection's settings ask for, or ConfigError if they name none or half of one."""
     parts = {
         "tenant_id": connection.tenant_id,
@@ -46,15 +45,19 @@ def make_auth(connection: AzureDevOpsConnection, access: Access, authority: str 
             remedy="Set token_env, or tenant_id, client_id and client_secret_env, and the variables that they name",
             detail="" if len(missing) == len(parts) else f"There is no {' and no '.join(missing)}",
         )
-    return ServicePrincipalAuth(connection, access, authority)
+    return ServicePrincipalAuth(connection, access)
 
 
 class ServicePrincipalAuth(AuthBase):
-    """`Authorization: Bearer …` with a token of the client-credentials flow, renewed before it ends. Thread-safe."""
+    """`Authorization: Bearer …` with a token of the client-credentials flow. Thread-safe.
 
-    def __init__(self, connection: AzureDevOpsConnection, access: Access, authority: str = AUTHORITY) -> None:
+    A token is renewed before it ends, and once when the tool refuses it: a secret that was rotated, or a sign-in
+    that was revoked, ends tokens early.
+    """
+
+    def __init__(self, connection: AzureDevOpsConnection, access: Access) -> None:
         self._connection = connection
-        self._authority = check_url(connection.id, authority)
+        self._authority = check_url(connection.id, connection.authority)
         self._access = replace(access, origins=(self._authority,), token_env=connection.client_secret_env)
         self._session = requests.Session()
         mount(self._session, self._access, pool_size=1)
@@ -64,19 +67,36 @@ class ServicePrincipalAuth(AuthBase):
         redaction.remember(connection.client_secret.reveal())
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._current()}"
-        return request
-
-    def _current(self) -> str:
         with self._lock:
             if time.monotonic() >= self._spent_at:
-                token = self._fetch()
-                redaction.remember(token.access_token)
-                self._token = token.access_token
-                self._spent_at = time.monotonic() + max(token.expires_in - REFRESH_SECONDS, token.expires_in / 2)
-            return self._token
+                self._fetch()
+            self._sign(request)
+        return request
 
-    def _fetch(self) -> _Token:
+    def renew(self, request: requests.PreparedRequest) -> bool:
+        """Sign a request that was refused anew; many threads are refused at once, and one of them fetches a token.
+
+        False if it was refused with a token that was made for it: another one would not help.
+        """
+        if getattr(request, "was_renewed", False):
+            return False
+        with self._lock:
+            if request.headers.get("Authorization") == f"Bearer {self._token}":
+                self._fetch()
+            self._sign(request)
+        request.was_renewed = True  # type: ignore[attr-defined]
+        return True
+
+    def _sign(self, request: requests.PreparedRequest) -> None:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+
+    def _fetch(self) -> None:
+        token = self._ask()
+        redaction.remember(token.access_token)
+        self._token = token.access_token
+        self._spent_at = time.monotonic() + max(token.expires_in - REFRESH_SECONDS, token.expires_in / 2)
+
+    def _ask(self) -> _Token:
         form = {
             "grant_type": "client_credentials",
             "client_id": self._connection.client_id,

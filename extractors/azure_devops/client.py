@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
-from extractors.azure_devops.auth import AUTHORITY, make_auth
+from extractors.azure_devops.auth import ServicePrincipalAuth, make_auth
 from extractors.azure_devops.sdk import Discovery
 from extractors.connection import AzureDevOpsConnection
 from extractors.errors import BadRequest, SchemaChanged
@@ -22,6 +23,7 @@ T = TypeVar("T")
 API_VERSION = "7.1"
 FEED_PAGE = 1000  # the most that the revisions feed gives
 BATCH = 200  # the most ids of one call (VS403474)
+THREADS = 12  # requests at the same time, where they do not depend on one another
 NODE_DEPTH = 14  # the deepest tree that the tool allows
 _LATEST_VERSION = re.compile(r"supports is (\d+\.\d+)")
 
@@ -58,16 +60,20 @@ class _WorkItemReference(msgspec.Struct):
     id: int
 
 
+class _Link(msgspec.Struct):
+    target: _WorkItemReference
+    source: _WorkItemReference | None = None  # None: the item itself, not one of its links
+
+
 class _QueryResult(msgspec.Struct, rename="camel"):
-    work_items: list[_WorkItemReference]
+    work_items: list[_WorkItemReference] = []
+    work_item_relations: list[_Link] = []
 
 
 class AzureDevOpsClient:
     """One organisation (or collection of a server). Threads may share it."""
 
-    def __init__(
-        self, connection: AzureDevOpsConnection, *, retry: RetryPolicy | None = None, authority: str = AUTHORITY
-    ) -> None:
+    def __init__(self, connection: AzureDevOpsConnection, *, retry: RetryPolicy | None = None) -> None:
         self.connection = connection
         self.base_url = check_url(connection.id, connection.url)
         self.access = Access(
@@ -77,7 +83,9 @@ class AzureDevOpsClient:
             ca_bundle=connection.ca_bundle,
             retry=retry or RetryPolicy(),
         )
-        self._auth = make_auth(connection, self.access, authority)
+        self._auth = make_auth(connection, self.access)
+        if isinstance(self._auth, ServicePrincipalAuth):
+            self.access = replace(self.access, renew=self._auth.renew)
         self.http = SourceClient(self.access, self.base_url, self._auth)
         self._version = API_VERSION
         self.server_time: datetime | None = None  # when the server sent its first answer, by its own clock
@@ -130,6 +138,11 @@ class AzureDevOpsClient:
         answer = self._post(path, _QueryResult, {"query": wiql}, {"$top": top})
         return [item.id for item in answer.value.work_items]
 
+    def query_links(self, wiql: str) -> list[tuple[int, int]]:
+        """(source, target) of each link that the query finds, whatever projects they are in."""
+        answer = self._post("/_apis/wit/wiql", _QueryResult, {"query": wiql})
+        return [(link.source.id, link.target.id) for link in answer.value.work_item_relations if link.source]
+
     def existing(self, ids: Sequence[int]) -> set[int]:
         """Those of `ids` that are live and visible: the tool leaves out the others."""
         found: set[int] = set()
@@ -142,10 +155,17 @@ class AzureDevOpsClient:
 
     def item_revisions(self, item_id: int) -> Iterator[Answer[Collection]]:
         """All revisions of one item, oldest first, in pages."""
+        return self._item_pages(item_id, "revisions")
+
+    def item_updates(self, item_id: int) -> Iterator[Answer[Collection]]:
+        """What each revision of an item changed, links included, oldest first, in pages."""
+        return self._item_pages(item_id, "updates")
+
+    def _item_pages(self, item_id: int, what: str) -> Iterator[Answer[Collection]]:
         skip = 0
         while True:
             params = {"$top": BATCH, "$skip": skip}
-            answer = self._get(f"/_apis/wit/workItems/{item_id}/revisions", Collection, params)
+            answer = self._get(f"/_apis/wit/workItems/{item_id}/{what}", Collection, params)
             if not answer.value.items:
                 return
             yield answer

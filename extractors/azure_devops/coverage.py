@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from extractors.azure_devops.items import Ids, LandedItems
+from extractors.azure_devops.links import LINKS
 from extractors.azure_devops.records import REVISIONS
 from extractors.connection import Coverage
 from extractors.errors import ExtractError
 
 
-def coverage_rows(
+def item_coverage(
     items: LandedItems,
     projects: Sequence[str],
     census: Mapping[str, Ids] | None,
@@ -35,6 +36,11 @@ def coverage_rows(
         name = error.subject.split("'")[1]
         rows[name] = replace(rows.get(name, Coverage(REVISIONS, name)), reason=str(error))
     return list(rows.values())
+
+
+def unread_links(projects: Sequence[str]) -> list[Coverage]:
+    """Rows of a run without a census: nobody says how many parent links there are."""
+    return [Coverage(LINKS, project) for project in projects]
 
 
 def _not_read(items: LandedItems, project: str, is_gone: npt.NDArray[np.bool_]) -> Coverage:

@@ -16,7 +16,8 @@ import numpy as np
 
 from extractors.azure_devops.client import AzureDevOpsClient
 from extractors.azure_devops.items import Ids, LandedItems
-from extractors.azure_devops.records import People, instant_of
+from extractors.azure_devops.people import People
+from extractors.azure_devops.records import instant_of
 from extractors.errors import TooManyDeleted
 from extractors.rows import canonical_json
 from extractors.writing import Writer
@@ -130,7 +131,7 @@ class Deletions:
             "deleted_at": instant_of(record.get("deletedDate")),
             "deleted_by_id": self.people.id_of(deleted_by)
             if isinstance(deleted_by, str)
-            else self.people.see(deleted_by),
+            else self.people.see(deleted_by, is_hint=True),
             "is_destroyed": False,
         }
 

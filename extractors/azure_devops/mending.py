@@ -12,13 +12,12 @@ from typing import Any
 
 import msgspec
 
-from extractors.azure_devops.client import AzureDevOpsClient
+from extractors.azure_devops.client import THREADS, AzureDevOpsClient
 from extractors.azure_devops.items import LandedItems
 from extractors.azure_devops.records import REVISIONS, RevisionReader
 from extractors.errors import NotFound
 from extractors.writing import Writer, in_parallel
 
-THREADS = 8
 MOST_ITEMS = 20_000  # of one run: beyond that something else is wrong, and a full run is cheaper
 
 

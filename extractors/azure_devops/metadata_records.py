@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from extractors.azure_devops.records import People, instant_of
+from extractors.azure_devops.people import People
+from extractors.azure_devops.records import instant_of
 from extractors.rows import canonical_json
 
 AREA_FIELD = "System.AreaPath"
@@ -179,7 +180,7 @@ def capacity_rows(
     """One row per member and activity; activities of one name are added up."""
     rows = []
     for member in members:
-        user_id = people.see(member.get("teamMember"))
+        user_id = people.see(member.get("teamMember"), is_hint=True)
         hours: dict[str, float] = {}
         for activity in member.get("activities") or []:
             name = activity.get("name") or ""

@@ -1,4 +1,4 @@
-"""JSON of the reporting feeds -> columns of azure_devops/revisions, links and users. No I/O.
+"""JSON of the revisions feed -> columns of azure_devops/revisions. No I/O.
 
 A page of a thousand revisions is decoded typed, once, into columns; `payload` is the record's JSON as it
 was sent. Fields are named by reference name, so renamed columns and translated processes do not matter.
@@ -6,7 +6,6 @@ was sent. Fields are named by reference name, so renamed columns and translated 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,13 +13,12 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from extractors.azure_devops.people import People
 from extractors.errors import ConfigError
 from extractors.rows import digest
 from extractors.streams import STREAMS
 
 REVISIONS = "azure_devops/revisions"
-LINKS = "azure_devops/links"
-USERS = "azure_devops/users"
 
 # What we read of a revision -> the field's reference name. Settings (`fields = {points = "Custom.Size"}`) override it.
 FIELDS: Mapping[str, str] = {
@@ -49,62 +47,16 @@ FIELDS: Mapping[str, str] = {
     "severity": "Microsoft.VSTS.Common.Severity",
     "assigned_to": "System.AssignedTo",
     "board_column": "System.BoardColumn",
+    "is_board_column_done": "System.BoardColumnDone",
+    "board_lane": "System.BoardLane",
+    "comment_count": "System.CommentCount",
     "is_item_deleted": "System.IsDeleted",
 }
 # Without these a revision says nothing; the others may be absent from an older server or another process.
 NEEDED = ("changed_at", "changed_by", "created_at", "project", "item_type", "state", "area_path", "iteration_path")
+PERSONS = ("changed_by", "assigned_to")
 ESTIMATES = ("points", "effort", "size")  # processes use one of them
-HIERARCHY = "System.LinkTypes.Hierarchy"
-NAME_AND_MAIL = re.compile(r"\s*(?P<name>[^<]*?)\s*<(?P<mail>[^>]*)>\s*")
 US_DATE = "%m/%d/%Y %I:%M:%S %p"  # the recycle bin's form in Microsoft's own example
-
-
-class _Head(msgspec.Struct):
-    """Enough of a revision to say which it is."""
-
-    id: int
-    rev: int
-
-
-class People:
-    """Identities seen in this run, the latest form of each."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, dict[str, Any]] = {}
-        self._by_mail: dict[str, str] = {}
-
-    def see(self, identity: Any) -> str | None:
-        """The identity's id (its text if the server gave no object); None for nobody."""
-        if not identity:
-            return None
-        if isinstance(identity, str):
-            identity = {"id": self.id_of(identity) or identity, "uniqueName": identity}
-        user_id = identity.get("id") or identity.get("descriptor") or identity.get("uniqueName")
-        if not user_id:
-            return None
-        name, mail = _name_and_mail(identity)
-        self._seen[user_id] = {
-            "user_id": user_id,
-            "display_name": name,
-            "email": mail,
-            "is_active": not identity["inactive"] if "inactive" in identity else None,
-        }
-        if mail:
-            self._by_mail[mail.casefold()] = user_id
-        return str(user_id)
-
-    def id_of(self, text: str | None) -> str | None:
-        """The id of somebody who is only named, as in `Ann Lee <ann@example.org>`; None if not seen in this run."""
-        match = NAME_AND_MAIL.fullmatch(text or "")
-        mail = match["mail"] if match else (text or "")
-        return self._by_mail.get(mail.casefold())
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Rows of azure_devops/users."""
-        return [
-            {"record_id": user_id, "payload": msgspec.json.encode(user).decode(), **user}
-            for user_id, user in sorted(self._seen.items())
-        ]
 
 
 class RevisionReader:
@@ -113,7 +65,7 @@ class RevisionReader:
     def __init__(self, names: Mapping[str, str], people: People) -> None:
         self.names = names
         self.people = people
-        fields = [(name, Any, msgspec.field(name=names.get(name, f"-{name}"), default=None)) for name in FIELDS]
+        fields = [_field(name, names.get(name, f"-{name}")) for name in FIELDS]
         form = msgspec.defstruct("Revision", [("id", int), ("rev", int), ("fields", msgspec.defstruct("F", fields))])
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(form)
 
@@ -125,7 +77,7 @@ class RevisionReader:
         """Columns of azure_devops/revisions, in the order of the feed."""
         records = [self._decoder.decode(raw) for raw in raws]
         payloads = [bytes(raw) for raw in raws]
-        see = self.people.see
+        see = self.people.see_json
         fields = [record.fields for record in records]
         changed = instants([one.changed_at for one in fields])
         columns: dict[str, Any] = {
@@ -143,6 +95,8 @@ class RevisionReader:
             "is_blocked": [_is_blocked(one.blocked, one.tags) for one in fields],
             "tags": [tags_of(one.tags) for one in fields],
             "assigned_to_id": [see(one.assigned_to) for one in fields],
+            "is_board_column_done": [flag_of(one.is_board_column_done) for one in fields],
+            "comment_count": [whole_of(one.comment_count) for one in fields],
             "is_item_deleted": [flag_of(one.is_item_deleted) or False for one in fields],
         }
         for name in TEXT_FIELDS:
@@ -151,6 +105,13 @@ class RevisionReader:
             columns[name] = [number_of(getattr(one, name)) for one in fields]
         schema = STREAMS[REVISIONS].schema
         return pa.table({name: _as_column(values, schema.field(name).type) for name, values in columns.items()})
+
+
+def _field(ours: str, theirs: str) -> tuple[str, Any, Any]:
+    """Persons stay JSON, because the same few come again and again."""
+    if ours in PERSONS:
+        return ours, msgspec.Raw, msgspec.field(name=theirs, default=msgspec.Raw(b"null"))
+    return ours, Any, msgspec.field(name=theirs, default=None)
 
 
 TEXT_FIELDS = (
@@ -167,13 +128,8 @@ TEXT_FIELDS = (
     "priority",
     "severity",
     "board_column",
+    "board_lane",
 )
-
-
-def ids_of(raws: Sequence[msgspec.Raw]) -> list[tuple[int, int]]:
-    """Item id and revision number of each record, without decoding the rest."""
-    decoder = msgspec.json.Decoder(_Head)
-    return [(head.id, head.rev) for head in map(decoder.decode, raws)]
 
 
 def field_names(
@@ -207,38 +163,6 @@ def field_names(
             detail="The organisation has no such field",
         )
     return names, lacking
-
-
-def link_row(raw: msgspec.Raw, sent_at: datetime, project_names: Mapping[str, str], people: People) -> dict[str, Any]:
-    """One row of azure_devops/links. Hierarchy links are seen from the child, whichever way the feed gives them."""
-    record = msgspec.json.decode(raw)
-    facts = {**record, **(record.get("attributes") or {})}
-    link_type = str(record.get("rel") or facts.get("linkType"))
-    source, target = str(facts["sourceId"]), str(facts["targetId"])
-    projects = [project_names.get(guid, guid) if (guid := facts.get(f"{end}ProjectId")) else None for end in _ENDS]
-    if link_type in {HIERARCHY, f"{HIERARCHY}-Forward"}:
-        link_type, source, target = f"{HIERARCHY}-Reverse", target, source
-        projects.reverse()
-    changed_at = instant_of(facts.get("changedDate"))
-    is_active = bool(facts.get("isActive"))
-    stamp = changed_at.isoformat() if changed_at else ""
-    return {
-        "record_id": f"{source}:{target}:{link_type}:{stamp}:{str(is_active).lower()}",
-        "updated_at": changed_at,
-        "extracted_at": sent_at,
-        "payload": bytes(raw).decode(errors="replace"),
-        "source_id": source,
-        "target_id": target,
-        "link_type": link_type,
-        "changed_at": changed_at,
-        "changed_by_id": people.see(facts.get("changedBy")),
-        "is_active": is_active,
-        "source_project": projects[0],
-        "target_project": projects[1],
-    }
-
-
-_ENDS = ("source", "target")
 
 
 def instants(values: Sequence[Any]) -> pa.Array:
@@ -281,6 +205,11 @@ def number_of(*candidates: Any) -> float | None:
     return None
 
 
+def whole_of(value: Any) -> int | None:
+    number = number_of(value)
+    return int(number) if number is not None else None
+
+
 def flag_of(value: Any) -> bool | None:
     """true/false, 1/0 or Yes/No, as a flag."""
     if isinstance(value, str):
@@ -294,14 +223,6 @@ def tags_of(value: Any) -> list[str]:
 
 def _is_blocked(blocked: Any, tags: Any) -> bool:
     return flag_of(blocked) is True or any(tag.casefold() == "blocked" for tag in tags_of(tags))
-
-
-def _name_and_mail(identity: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    name, unique = identity.get("displayName") or identity.get("name"), identity.get("uniqueName")
-    match = NAME_AND_MAIL.fullmatch(unique or "") or NAME_AND_MAIL.fullmatch(name or "")
-    if match:
-        return match["name"] or name, match["mail"] or None
-    return name or unique, unique if unique and "@" in unique else None
 
 
 def _as_text(payloads: list[bytes]) -> pa.Array:

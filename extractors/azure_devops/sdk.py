@@ -22,6 +22,7 @@ from extractors.errors import ExtractError, NotFound, RepeatedPage, SchemaChange
 from extractors.http import Access, SourceAdapter, mount
 
 PAGE = 200
+CAPPED_PAGE = 100  # the least that a server may cap a page at; a shorter one is the last
 MAX_PAGES = 500
 
 
@@ -50,16 +51,18 @@ class Discovery:
 
     def __init__(self, access: Access, base_url: str, auth: AuthBase) -> None:
         _prepare_cache()
-        from azure.devops.connection import Connection
+        from azure.devops.v7_1.core import CoreClient
+        from azure.devops.v7_1.location import LocationClient
 
         self._access = access
-        self._connection = Connection(base_url=base_url, creds=_credentials(access, auth))
-        self._core: Any = None
+        signed = _credentials(access, auth)
+        # Not through the package's Connection: it would ask where the services are, and calls go to `url` alone.
+        self._core, self._location = CoreClient(base_url, signed), LocationClient(base_url, signed)
 
     def site(self) -> Site | None:
         """None where the server does not tell; nothing depends on it but its description."""
         try:
-            data = self._connection.clients_v7_1.get_location_client().get_connection_data()
+            data = self._location.get_connection_data()
         except (ExtractError, ValueError) as error:
             if isinstance(error, ExtractError) and not isinstance(error, (NotFound, SchemaChanged)):
                 raise
@@ -70,28 +73,23 @@ class Discovery:
 
     def projects(self, state: str = "wellFormed") -> list[dict[str, Any]]:
         """All projects that the token may see, as the API's own JSON."""
-        core = self._core_client()
+        core = self._core
         return self._pages("projects", lambda skip: core.get_projects(state_filter=state, top=PAGE, skip=skip))
 
     def teams(self, project_id: str) -> list[dict[str, Any]]:
-        core = self._core_client()
+        core = self._core
         return self._pages(f"teams of {project_id}", lambda skip: core.get_teams(project_id, top=PAGE, skip=skip))
 
-    def _core_client(self) -> Any:
-        if self._core is None:
-            self._core = self._connection.clients_v7_1.get_core_client()
-        return self._core
-
     def _pages(self, subject: str, read: Callable[[int], Sequence[Any] | None]) -> list[dict[str, Any]]:
-        """By offset until an empty page: the package drops the token, and a server may cap the page size."""
+        """By offset until a short page: the package drops the token, and a server may cap the page size."""
         found: dict[str, dict[str, Any]] = {}
         for _ in range(MAX_PAGES):
             page = [model.serialize(keep_readonly=True) for model in read(len(found)) or []]
-            if not page:
-                return list(found.values())
             if any(record["id"] in found for record in page):
                 break
             found.update((record["id"], record) for record in page)
+            if len(page) < CAPPED_PAGE:
+                return list(found.values())
         raise RepeatedPage(
             self._access.connection, subject, remedy="Run again", detail="The same entries came on two pages"
         )

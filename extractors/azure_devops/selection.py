@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from extractors.azure_devops.metadata import PROJECTS
+from extractors.azure_devops.metadata_landing import PROJECTS
 from extractors.azure_devops.sdk import Discovery
 from extractors.connection import AzureDevOpsConnection
 from extractors.errors import AccessDenied, ExtractError, NotFound

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from sandbox.render.common import zulu
 from sandbox.servers.azure_site import AzureSite, ProblemError, body_of, chosen, flag, read_revision, whole
-from sandbox.servers.wiql import WiqlError, read_wiql
+from sandbox.servers.wiql import WiqlError, WiqlQuery, read_wiql
 
 BATCH = 200
 QUERY_LIMIT = 20_000
@@ -120,6 +120,8 @@ class WorkItemTracking:
             query = read_wiql(str(asked.get("query") or ""), name, self._site.now, with_time=with_time)
         except WiqlError as error:
             raise ProblemError(400, str(error), "SyntaxException") from error
+        if query.link is not None:
+            return self._links(query)
         top = whole(request, "$top", QUERY_LIMIT + 1)
         hidden = self._site.hidden_from(request)
         lag = "" if hidden is None else f"and changed < {hidden}"
@@ -128,13 +130,33 @@ class WorkItemTracking:
             f"order by {query.order} limit ?",
             (*query.values, min(top, QUERY_LIMIT + 1)),
         )
-        if len(rows) > QUERY_LIMIT:
-            raise ProblemError(
-                400,
-                f"VS402337: The number of work items returned exceeds the size limit of {QUERY_LIMIT}. Change the "
-                "query to return fewer items.",
-                "WorkItemTrackingQueryResultSizeLimitExceededException",
-            )
+        items = [self._reference(row[0]) for row in _within_limit(rows)]
+        head = {"queryType": "flat", "queryResultType": "workItem"}
+        return self._site.respond_value(head | self._columns(query) | {"workItems": items})
+
+    def _links(self, query: WiqlQuery) -> Response:
+        """Pairs of parent and child that are both live; before each source the item itself, as the tool has it."""
+        is_forward = str(query.link).lower().endswith("-forward")
+        join = "target.parent_id = source.id" if is_forward else "source.parent_id = target.id"
+        rows = self._site.store.rows(
+            "select source.id, target.id from work_items as source "  # noqa: S608 - values are bound
+            f"join work_items as target on {join} "
+            f"where not source.is_deleted and not target.is_deleted and ({query.where}) "
+            f"order by {query.order} limit ?",
+            (*query.values, QUERY_LIMIT + 1),
+        )
+        relations: list[dict[str, Any]] = []
+        for source, target in _within_limit(rows):
+            if not relations or (relations[-1]["source"] or relations[-1]["target"])["id"] != source:
+                relations.append({"rel": None, "source": None, "target": self._reference(source)})
+            relations.append({"rel": query.link, "source": self._reference(source), "target": self._reference(target)})
+        head = {"queryType": "oneHop", "queryResultType": "workItemLink"}
+        return self._site.respond_value(head | self._columns(query) | {"workItemRelations": relations})
+
+    def _reference(self, number: int) -> dict[str, Any]:
+        return {"id": number, "url": self._address(number)}
+
+    def _columns(self, query: WiqlQuery) -> dict[str, Any]:
         columns = [
             {
                 "referenceName": name,
@@ -143,11 +165,7 @@ class WorkItemTracking:
             }
             for name in query.columns
         ]
-        items = [{"id": row[0], "url": self._address(row[0])} for row in rows]
-        as_of = zulu(datetime.now(UTC))
-        return self._site.respond_value(
-            {"queryType": "flat", "queryResultType": "workItem", "asOf": as_of, "columns": columns, "workItems": items}
-        )
+        return {"asOf": zulu(datetime.now(UTC)), "columns": columns}
 
     async def recycle_bin(self, request: Request) -> Response:
         """References of deleted items; with `ids` who deleted them and when. Destroyed items are not there."""
@@ -237,6 +255,17 @@ class WorkItemTracking:
             raise ProblemError(404, f"VS402371: There is no tree '{group}'.")
         tree: dict[str, Any] = msgspec.json.decode(document)
         return tree
+
+
+def _within_limit(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    if len(rows) > QUERY_LIMIT:
+        raise ProblemError(
+            400,
+            f"VS402337: The number of work items returned exceeds the size limit of {QUERY_LIMIT}. Change the query "
+            "to return fewer items.",
+            "WorkItemTrackingQueryResultSizeLimitExceededException",
+        )
+    return rows
 
 
 def _pruned(node: dict[str, Any], depth: int) -> dict[str, Any]:

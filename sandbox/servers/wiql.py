@@ -1,4 +1,5 @@
-"""WIQL → a condition over the store's work items. A subset: flat queries over the fields that are listed here."""
+"""WIQL → a condition over the store's work items. A subset: the fields that are listed here, in flat queries and in
+queries for links between parents and children."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sandbox.render.common import milliseconds
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<field>\[[\w.]+\])|(?P<text>'(?:''|[^'])*'|"(?:""|[^"])*")|(?P<number>-?\d+(?:\.\d+)?)
+    r"""\s*(?:(?P<field>(?:\[(?:[Ss]ource|[Tt]arget)\]\.)?\[[\w.]+\])|(?P<text>'(?:''|[^'])*'|"(?:""|[^"])*")|(?P<number>-?\d+(?:\.\d+)?)
     |(?P<macro>@\w+)|(?P<sign><>|!=|<=|>=|=|<|>|\(|\)|,|-|\+)|(?P<word>[\w.]+))""",
     re.VERBOSE,
 )
@@ -22,6 +23,7 @@ _COLUMNS = {
 _DATES = {"created", "changed"}
 _PATHS = {"area_path", "iteration_path"}
 _SIGNS = {"=", "<>", "!=", "<", "<=", ">", ">="}
+_HIERARCHY = "system.linktypes.hierarchy"
 _OPERATOR_WORDS = ("in", "under", "contains")
 DAY = 86_400_000
 
@@ -32,12 +34,16 @@ class WiqlError(Exception):
 
 @dataclass(frozen=True)
 class WiqlQuery:
-    """`where` and `order` are SQL over table work_items, `columns` the fields that were selected."""
+    """`where` and `order` are SQL over table work_items, `columns` the fields that were selected.
+
+    `link`: `Hierarchy-Forward` or `-Reverse` of a query for links; its SQL knows two work_items, `source` and `target`.
+    """
 
     where: str
     values: tuple[str | int | float, ...]
     order: str
     columns: tuple[str, ...]
+    link: str | None = None
 
 
 def read_wiql(text: str, project: str | None, now: datetime, *, with_time: bool) -> WiqlQuery:
@@ -50,6 +56,8 @@ class _Reader:
         self._tokens = _tokens(text)[::-1]
         self._project, self._now, self._with_time = project, now, with_time
         self._values: list[str | int | float] = []
+        self._link: str | None = None
+        self._is_of_links = False
 
     def query(self) -> WiqlQuery:
         self._word("select")
@@ -58,15 +66,25 @@ class _Reader:
             self._pop()
             columns.append(self._take("field"))
         self._word("from")
-        if self._pop()[1].lower() != "workitems":
-            raise WiqlError(
-                "TF51006: The query statement is missing a FROM clause. Only WorkItems can be queried here."
-            )
+        origin = self._pop()[1].lower()
+        if origin not in ("workitems", "workitemlinks"):
+            raise WiqlError("TF51006: The query statement is missing a FROM clause.")
+        self._is_of_links = origin == "workitemlinks"
         where = "1"
         if self._next() == "where":
             self._pop()
             where = self._either()
-        return WiqlQuery(where, tuple(self._values), self._order(), tuple(name[1:-1] for name in columns))
+        if self._is_of_links:
+            self._mode()
+            if self._link is None:
+                raise WiqlError("TF51005: Only links between parents and children can be queried here.")
+        names = tuple(name[1:-1] for name in columns)
+        order = "source.id, target.id" if self._is_of_links else self._order()
+        return WiqlQuery(where, tuple(self._values), order, names, self._link)
+
+    def _mode(self) -> None:
+        for word in ("mode", "(", "mustcontain", ")"):
+            self._expect(word)
 
     def _order(self) -> str:
         if not self._tokens:
@@ -113,6 +131,8 @@ class _Reader:
         if name.lower() == "[system.isdeleted]":  # queries never see deleted items
             self._pop()
             return "1" if str(self._value("")).lower() == "false" else "0"
+        if name.lower() == "[system.links.linktype]":
+            return self._link_type()
         column = self._column(name)
         negation, operator = "", self._pop()[1].lower()
         if operator == "not":
@@ -129,6 +149,14 @@ class _Reader:
         children = value + "\\"
         below = f"({column} = {self._bind(value)} or instr({column}, {self._bind(children)}) = 1)"
         return f"{negation}{below}"
+
+    def _link_type(self) -> str:
+        self._expect("=")
+        name = str(self._value(""))
+        if not name.lower().startswith(_HIERARCHY):
+            raise WiqlError(f"TF51005: Links of type '{name}' cannot be queried here.")
+        self._link = name
+        return "1"
 
     def _comparison(self, column: str, operator: str) -> str:
         value = self._value(column)
@@ -187,12 +215,13 @@ class _Reader:
         return milliseconds(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
 
     def _column(self, name: str) -> str:
-        column = _COLUMNS.get(name[1:-1].lower())
-        if column is None:
+        side, _, field = name.lower().rpartition("].[")
+        column = _COLUMNS.get(field.strip("[]"))
+        if column is None or bool(side) != self._is_of_links:
             raise WiqlError(
                 f"TF51005: The query references a field that does not exist. The error is caused by {name}."
             )
-        return column
+        return f"{side.strip('[]')}.{column}" if side else column
 
     def _bind(self, value: str | float) -> str:
         self._values.append(value)

@@ -169,8 +169,10 @@ class Organisation:
             (r"/([^/]+)/_apis/wit/workitemtypes", self.item_types),
             (r"/([^/]+)/_apis/wit/recyclebin", self.recycle_bin),
             (r"/([^/]+)/_apis/wit/wiql", self.wiql),
+            (r"/_apis/wit/wiql", self.wiql_links),
             (r"/_apis/wit/workitemsbatch", self.items_batch),
             (r"/_apis/wit/workItems/(\d+)/revisions", self.item_revisions),
+            (r"/_apis/wit/workItems/(\d+)/updates", self.item_updates),
             (r"/([^/]+)/([^/]+)/_apis/work/(.+)", self.work),
         ]  # fmt: skip
 
@@ -249,6 +251,53 @@ class Organisation:
                 400, {"message": "VS402337: The number of work items returned exceeds the size limit of 20000."}
             )
         return {"queryType": "flat", "workItems": [{"id": item_id} for item_id in found[: int(query["$top"])]]}
+
+    def parents(self) -> dict[tuple[int, int], dict[str, Any]]:
+        """The last event of each pair of child and parent."""
+        last = {}
+        for link in self.links:
+            facts = link["attributes"]
+            ends = (facts["targetId"], facts["sourceId"])
+            if link["rel"].startswith("System.LinkTypes.Hierarchy"):
+                last[ends[::-1] if link["rel"].endswith("-Reverse") else ends] = facts
+        return last
+
+    def wiql_links(self, body: Any, **_: Any) -> Any:
+        """Parent links between live items whose parent is in a project and a range of ids."""
+        asked = re.search(r"TeamProject\] = '(.*?)' AND .*?> (\d+) AND .*?<= (\d+)\)", body["query"])
+        assert asked is not None
+        name, low, high = asked[1].replace("''", "'"), int(asked[2]), int(asked[3])
+        live, own = set(self.live()), set(self.live(name))
+        pairs = [
+            (child, parent)
+            for (child, parent), facts in self.parents().items()
+            if facts["isActive"] and child in live and parent in own and low < parent <= high
+        ]
+        if len(pairs) > self.wiql_limit:
+            raise Fault(400, {"message": "VS402337: The number of work items returned exceeds the size limit."})
+        rel = "System.LinkTypes.Hierarchy-Forward"
+        links = [{"rel": rel, "source": {"id": parent}, "target": {"id": child}} for child, parent in pairs]
+        heads = [{"rel": None, "source": None, "target": {"id": parent}} for _, parent in pairs]
+        return {"queryType": "oneHop", "workItemRelations": [*heads, *links]}
+
+    def item_updates(self, item_id: str, query: dict[str, str], **_: Any) -> Any:
+        """Parents that came and went; the last update has no end yet."""
+        if int(item_id) not in self.live():
+            raise Fault(404, {"message": f"TF401232: Work item {item_id} does not exist."})
+        updates = []
+        for link in self.links:
+            facts, is_reverse = link["attributes"], link["rel"].endswith("-Reverse")
+            child, parent = (
+                (facts["sourceId"], facts["targetId"]) if is_reverse else (facts["targetId"], facts["sourceId"])
+            )
+            if child != int(item_id) or not link["rel"].startswith("System.LinkTypes.Hierarchy"):
+                continue
+            relation = {"rel": "System.LinkTypes.Hierarchy-Reverse", "url": f"http://x/_apis/wit/workItems/{parent}"}
+            changed = {"System.ChangedDate": {"newValue": facts["changedDate"]}}
+            side = "added" if facts["isActive"] else "removed"
+            updates.append({"revisedBy": ANN, "revisedDate": "9999-01-01T00:00:00Z", "fields": changed,
+                            "relations": {side: [relation]}})  # fmt: skip
+        return self.paged(updates, query)
 
     def items_batch(self, body: Any, **_: Any) -> Any:
         assert len(body["ids"]) <= 200

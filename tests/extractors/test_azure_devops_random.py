@@ -15,7 +15,7 @@ import pytest
 
 from extractors.landing import Landing
 from tests.extractors.azure_devops_server import AzureDevOpsServer, Organisation
-from tests.extractors.test_azure_devops_source import Site
+from tests.extractors.azure_devops_site import Site
 
 ROOT = Path(__file__).parents[2]
 PROJECTS = ("Shop", "Bank", "Mill")
@@ -91,10 +91,10 @@ PROGRAM = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from extractors.azure_devops import source
+from extractors.azure_devops import feeds, source
 from extractors.connection import AzureDevOpsConnection, Secret
 from extractors.landing import Landing, Run
-source.APPEND_ROWS = source.COMMIT_ROWS = 10
+feeds.APPEND_ROWS = feeds.COMMIT_ROWS = 10
 connection = AzureDevOpsConnection(id="ado", url=sys.argv[1], token=Secret("good"))
 print("begin", flush=True)
 source.AzureDevOpsSource(connection).extract(Landing(Path(sys.argv[2])), Run(sys.argv[3], datetime.now(UTC)))

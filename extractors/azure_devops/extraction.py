@@ -1,0 +1,226 @@
+"""One run of one connection: which streams are read in which order.
+
+A census of ids first, so that every id in it must show up in the feeds that are read after it; metadata
+beside it, because it depends on nothing; then the feeds of revisions and links, from the tokens of the
+last run, in batches that are committed one by one: a load that was cut off goes on at its last batch. At
+the end histories with holes are mended, deletions settled, and the coverage says what the tool has
+against what is landed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import numpy as np
+
+from extractors.azure_devops.census import live_ids
+from extractors.azure_devops.client import THREADS, AzureDevOpsClient
+from extractors.azure_devops.coverage import item_coverage, unread_links
+from extractors.azure_devops.cursor import AzureDevOpsCursor, start
+from extractors.azure_devops.deletions import Deletions
+from extractors.azure_devops.feeds import Feeds
+from extractors.azure_devops.items import Ids, LandedItems, landed_items
+from extractors.azure_devops.links_census import LinkCensus, live_parents
+from extractors.azure_devops.mending import mend_histories
+from extractors.azure_devops.metadata import MetadataReader
+from extractors.azure_devops.metadata_landing import TEAMS, MetadataLanding
+from extractors.azure_devops.people import USERS, known_people
+from extractors.azure_devops.records import RevisionReader, field_names
+from extractors.azure_devops.sdk import Site
+from extractors.azure_devops.selection import LostProjects, lost_projects, select_projects
+from extractors.connection import ExtractReport, Progress
+from extractors.errors import AccessDenied, ExtractError, NotFound
+from extractors.landing import Landing, Run
+from extractors.writing import Writer, in_parallel
+
+CENSUS_ALWAYS_BELOW = 20_000  # items: so many ids come in one or two requests per project
+ONCE_A_DAY = timedelta(hours=20)  # for what costs many requests: the census, and teams in depth
+SAME_CLOCK = timedelta(minutes=1)
+REMEMBERED_GAPS = 5_000
+
+
+@dataclass(frozen=True)
+class Census:
+    """Live ids, and parent links, by project name."""
+
+    ids: dict[str, Ids]
+    parents: dict[str, Ids]
+
+
+class Extraction:
+    """Kept in one object, because every step needs most of what the others found out."""
+
+    def __init__(self, client: AzureDevOpsClient, landing: Landing, run: Run, progress: Progress) -> None:
+        self.client, self.landing, self.run, self.progress = client, landing, run, progress
+        self.connection = client.connection
+        self.report = ExtractReport(self.connection.id, run.run_id)
+        self.people = known_people(landing, self.connection.id)
+        self.projects: dict[str, dict[str, Any]] = {}
+        self.cursor = AzureDevOpsCursor()
+
+    def extract(self) -> ExtractReport:
+        with _background() as spawn:
+            fields = spawn(self._fields)
+            discovery = self.client.discovery()
+            visible = discovery.projects()
+            site = spawn(discovery.site)
+            reader = RevisionReader(fields.result(), self.people)
+            self.run = self._by_the_servers_clock()
+            self.writer = Writer(self.landing, self.run, self.connection, self.report)
+            self.projects, missing = select_projects(self.connection, visible)
+            self.report.failures += missing
+            lost = lost_projects(self.landing, self.connection, discovery, visible)
+            self.report.failures += lost.failures
+            self.cursor = start(self.landing, self.connection, self.run)
+            before = landed_items(self.landing, self.connection.id)
+            today, teams = self.run.started_at.date(), self.writer.alive(TEAMS)
+            is_deep_due = self._is_due(self.cursor.metadata_at)
+            read = MetadataReader(self.client, discovery, teams, today).read
+            metadata = spawn(lambda: read(self.projects.values(), is_deep_due=is_deep_due))
+            census = self._census(len(before))
+            self._land_feeds(reader, before, {project["id"]: project["name"] for project in visible})
+            MetadataLanding(self.writer, self.people).land(metadata.result(), visible, lost.hidden)
+            self._describe(site.result())
+        items = self._mend(reader, census)
+        deletions = self._land_deletions(census, items, lost)
+        self._cover(items, census, deletions, missing)
+        self._close(census, is_deep=metadata.result().is_deep)
+        return self.report
+
+    def _fields(self) -> dict[str, str]:
+        """The fields that we ask for; `pmo doctor` names those that the organisation lacks."""
+        try:
+            known: list[str] | None = [record["referenceName"] for record in self.client.fields()]
+        except (NotFound, AccessDenied):
+            known = None
+        return field_names(self.connection.id, self.connection.fields, known)[0]
+
+    def _by_the_servers_clock(self) -> Run:
+        """The run's start becomes the watermark, and revisions are dated by the server's clock."""
+        server = self.client.server_time
+        if server is None or abs(server - self.run.started_at) < SAME_CLOCK:
+            return self.run
+        return dataclasses.replace(self.run, started_at=server)
+
+    def _describe(self, site: Site | None) -> None:
+        parts = urlsplit(self.client.base_url)
+        host = parts.hostname or ""
+        is_hosted = host == "dev.azure.com" or host.endswith(".visualstudio.com")
+        self.writer.describe(
+            deployment=site.deployment if site else ("services" if is_hosted else "server"),
+            name=parts.path.strip("/").split("/")[-1] or host.split(".")[0],
+            url=self.client.base_url,
+            time_zone=self.connection.time_zone or "UTC",
+            tool_version=None,
+        )
+
+    def _census(self, landed: int) -> Census | None:
+        """None if it is not due. Read before the feeds, so nothing in it is too new for them."""
+        if not self._is_due(self.cursor.census_at) and landed >= CENSUS_ALWAYS_BELOW:
+            return None
+        names = {project_id: project["name"] for project_id, project in self.projects.items()}
+        asks: list[tuple[str, Callable[[], Ids]]] = []
+        for project_id, name in names.items():
+            asks.append((name, lambda project_id=project_id: live_ids(self.client, project_id)))  # type: ignore[misc]
+            asks.append((name, lambda name=name: live_parents(self.client, name)))  # type: ignore[misc]
+        found = [(name, ids) for (name, _), ids in in_parallel(lambda pair: pair[1](), asks, THREADS)]
+        return Census(dict(found[0::2]), dict(found[1::2]))
+
+    def _is_due(self, last: datetime | None) -> bool:
+        """Whether to do again what large organisations are asked for once a day only."""
+        is_asked_for = self.run.is_census or self.run.is_full or self.cursor.is_reread
+        return is_asked_for or last is None or self.run.started_at - last >= ONCE_A_DAY
+
+    def _land_feeds(self, reader: RevisionReader, before: LandedItems, project_names: Mapping[str, str]) -> None:
+        selected = {project["name"] for project in self.projects.values()} if self.connection.projects else None
+        feeds = Feeds(self.client, self.writer, self.people, self.cursor, self._commit, self.progress)
+        revisions, links = feeds.pages_of_revisions(reader.asked_fields), feeds.pages_of_links()
+        feeds.land_revisions(revisions, reader, selected, before)
+        feeds.land_links(links, project_names, selected)
+
+    def _mend(self, reader: RevisionReader, census: Census | None) -> LandedItems:
+        """Make the feeds' rows visible, fetch what they lack, and say what is landed now."""
+        if self.writer.batch.has_rows:
+            self._commit()
+        items = landed_items(self.landing, self.connection.id)
+        listed = np.concatenate([np.empty(0, np.int64), *(census.ids if census else {}).values()])
+        unknown = np.setdiff1d(listed, items.ids).tolist()
+        if mend_histories(self.client, self.writer, reader, items, unknown, self.cursor.gaps):
+            self._commit()
+            items = landed_items(self.landing, self.connection.id)
+        short = items.is_incomplete
+        pairs = zip(items.ids[short].tolist(), items.last_revisions[short].tolist(), strict=True)
+        self.cursor.gaps = dict(list(pairs)[:REMEMBERED_GAPS])
+        return items
+
+    def _land_deletions(self, census: Census | None, items: LandedItems, lost: LostProjects) -> Deletions:
+        """Recycle bins are read after the feeds, so that what they hold is known to us."""
+        bins: dict[str, list[int]] = {}
+        for project_id, found in in_parallel(self._recycle_bin, self.projects, THREADS):
+            if isinstance(found, ExtractError):
+                name = self.projects[project_id]["name"]
+                found.detail = f"It concerns the recycle bin of project '{name}'. {found.detail}".strip()
+                self.report.failures.append(found)
+            else:
+                bins[project_id] = found
+        deletions = Deletions(self.client, self.writer, self.people)
+        deletions.land(bins, self.projects, items)
+        deletions.land_deleted_projects(lost.deleted.values(), items, self.run.started_at)
+        if census is not None:
+            deletions.land_missing(census.ids.values(), census.ids, items, self.run.started_at)
+        return deletions
+
+    def _recycle_bin(self, project_id: str) -> list[int] | ExtractError:
+        try:
+            return self.client.recycle_bin(project_id)
+        except (AccessDenied, NotFound) as error:
+            return error
+
+    def _cover(
+        self, items: LandedItems, census: Census | None, deletions: Deletions, missing: list[ExtractError]
+    ) -> None:
+        selected = [project["name"] for project in self.projects.values()]
+        rows = item_coverage(items, selected, census.ids if census else None, set(deletions.known), missing)
+        if census is None:
+            self.writer.cover([*rows, *unread_links(selected)])
+            return
+        links = LinkCensus(self.client, self.writer, self.people, census.parents, census.ids)
+        if links.mend():
+            self._commit()
+        self.writer.cover([*rows, *links.coverage()])
+
+    def _close(self, census: Census | None, *, is_deep: bool) -> None:
+        """Only now: what a killed run has begun with is not done."""
+        if census is not None:
+            self.cursor.census_at = self.run.started_at
+        if is_deep:
+            self.cursor.metadata_at = self.run.started_at
+        self.cursor.is_reread = False
+        self.report.requests = self.client.http.adapter.requests
+        self.report.waited_seconds = self.client.http.waited_seconds
+        self._commit(is_final=True)
+
+    def _commit(self, *, is_final: bool = False) -> None:
+        self.writer.append(USERS, self.people.rows())
+        self.writer.commit(msgspec.to_builtins(self.cursor, str_keys=True), is_final=is_final)
+
+
+Spawn = Callable[[Callable[[], Any]], Future[Any]]
+
+
+@contextmanager
+def _background() -> Iterator[Spawn]:
+    """For what nothing waits for at first. A failure inside ends what has not begun."""
+    pool = ThreadPoolExecutor(2, thread_name_prefix="beside")
+    try:
+        yield pool.submit
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,108 @@
+"""Lands the two reporting feeds in batches that are committed one by one, each with the token to go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from extractors.azure_devops.client import AzureDevOpsClient
+from extractors.azure_devops.cursor import AzureDevOpsCursor
+from extractors.azure_devops.feed import Page, read_feed
+from extractors.azure_devops.items import LandedItems
+from extractors.azure_devops.links import LINKS, link_row
+from extractors.azure_devops.people import People
+from extractors.azure_devops.records import REVISIONS, RevisionReader
+from extractors.connection import Progress
+from extractors.writing import Writer
+
+APPEND_ROWS = 10_000  # per append: each looks up what is landed already
+COMMIT_ROWS = 20_000  # read from a feed between two commits, landed or not: what a kill costs at most
+
+
+class Feeds:
+    """Both feeds of one organisation. `commit` makes what was appended visible, with the cursor."""
+
+    def __init__(
+        self,
+        client: AzureDevOpsClient,
+        writer: Writer,
+        people: People,
+        cursor: AzureDevOpsCursor,
+        commit: Callable[[], None],
+        progress: Progress,
+    ) -> None:
+        self.client, self.writer, self.people, self.cursor = client, writer, people, cursor
+        self.commit, self.progress = commit, progress
+
+    def pages_of_revisions(self, fields: list[str]) -> Iterator[Page]:
+        return self._pages(
+            "the feed of revisions", lambda token: self.client.revisions(fields, token), self.cursor.revisions_token
+        )
+
+    def pages_of_links(self) -> Iterator[Page]:
+        return self._pages("the feed of links", self.client.links, self.cursor.links_token)
+
+    def _pages(self, subject: str, fetch: Any, token: str | None) -> Iterator[Page]:
+        return read_feed(self.client.connection.id, subject, fetch, token, self.writer.report.warnings.append)
+
+    def land_revisions(
+        self, pages: Iterator[Page], reader: RevisionReader, selected: Collection[str] | None, before: LandedItems
+    ) -> None:
+        """`selected`: names of the projects that count, None for all. `before`: what earlier runs have landed."""
+        known = set(before.ids.tolist()) if selected is not None else set()
+        done = since_commit = 0
+        waiting: list[pa.Table] = []
+        for page in pages:
+            table = reader.table(page.values, page.sent_at)
+            waiting.append(table if selected is None else _of_projects(table, selected, known))
+            done += len(page.values)
+            since_commit += len(page.values)
+            self.progress.advance(REVISIONS, done, None)
+            self.cursor.revisions_token = page.token
+            if since_commit >= COMMIT_ROWS or sum(part.num_rows for part in waiting) >= APPEND_ROWS:
+                self.writer.append(REVISIONS, pa.concat_tables(waiting))
+                waiting.clear()
+            if since_commit >= COMMIT_ROWS:
+                self.commit()
+                since_commit = 0
+        if waiting:
+            self.writer.append(REVISIONS, pa.concat_tables(waiting))
+
+    def land_links(
+        self, pages: Iterator[Page], project_names: Mapping[str, str], selected: Collection[str] | None
+    ) -> None:
+        """`project_names` by id: the feed may name projects either way."""
+        done = since_commit = 0
+        waiting: list[dict[str, Any]] = []
+        for page in pages:
+            rows = [link_row(raw, page.sent_at, project_names, self.people) for raw in page.values]
+            waiting += rows if selected is None else (row for row in rows if _is_of(row, selected))
+            done += len(page.values)
+            since_commit += len(page.values)
+            self.progress.advance(LINKS, done, None)
+            self.cursor.links_token = page.token
+            if since_commit >= COMMIT_ROWS or len(waiting) >= APPEND_ROWS:
+                self.writer.append(LINKS, waiting)
+                waiting.clear()
+            if since_commit >= COMMIT_ROWS:
+                self.commit()
+                since_commit = 0
+        self.writer.append(LINKS, waiting)
+
+
+def _is_of(row: Mapping[str, Any], selected: Collection[str]) -> bool:
+    """A link with an end in a selected project; an older server does not say where the ends are."""
+    ends = (row["source_project"], row["target_project"])
+    return any(end is None or end in selected for end in ends)
+
+
+def _of_projects(table: pa.Table, selected: Collection[str], known: set[int]) -> pa.Table:
+    """Revisions in the selected projects, and those of items that were in one: they say where the item went."""
+    keep = []
+    for item_id, project in zip(table["item_id"].to_pylist(), table["project"].to_pylist(), strict=True):
+        if project in selected:
+            known.add(int(item_id))
+        keep.append(int(item_id) in known)
+    return table.filter(pa.array(keep, pa.bool_()))

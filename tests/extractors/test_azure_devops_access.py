@@ -1,0 +1,138 @@
+"""Azure DevOps over real HTTP: signing in, throttling, addresses, and errors that say what to do."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import certifi
+import pytest
+
+from extractors.connection import Secret
+from extractors.errors import AuthError, ConfigError, ExtractError
+from tests.extractors.azure_devops_server import AzureDevOpsServer, Fault, Organisation
+from tests.extractors.azure_devops_site import Site
+
+
+def test_throttling_with_status_200_is_honoured(site: Site, organisation: Organisation) -> None:
+    slow = []
+
+    def delay(_: str, path: str) -> None:
+        if "workitemlinks" in path and not slow:
+            slow.append(path)
+            raise Fault(200, {"values": [], "isLastBatch": True, "continuationToken": "0"}, {"Retry-After": "1"})
+
+    organisation.faults = [delay]
+    assert site.run().waited_seconds >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "word"),
+    [
+        ({"token": Secret("canary-wrong")}, AuthError, "ADO_TOKEN"),
+        ({"token": Secret("")}, ConfigError, "token_env"),
+        ({"token": Secret(""), "tenant_id": "t", "client_id": "c"}, ConfigError, "client_secret_env"),
+        ({"fields": {"points": "Custom.Nowhere"}}, ConfigError, "Custom.Nowhere"),
+        ({"fields": {"pionts": "System.Id"}}, ConfigError, "pionts"),
+        ({"url": "http://dev.example.org/pmo"}, ConfigError, "https"),
+    ],
+)
+def test_settings_that_cannot_work_are_said_in_one_paragraph(
+    site: Site, changes: dict[str, Any], kind: type[ExtractError], word: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        site.run(**changes)
+    assert word in str(caught.value)
+    assert "'ado'" in str(caught.value)
+    assert "canary" not in str(caught.value)
+    assert site.landing.batches("ado") == []
+
+
+def test_a_service_principal_signs_in_at_entra(site: Site) -> None:
+    principal = {"token": Secret(""), "tenant_id": "tenant", "client_id": "client", "client_secret_env": "ADO_SECRET"}
+    site.run(client_secret=Secret("secret"), **principal)
+    assert site.asked("/tenant/oauth2/v2.0/token") == 1
+    assert set(site.rows("revisions")) == site.expected_revisions()
+    with pytest.raises(AuthError) as caught:
+        site.run(client_secret=Secret("canary-spent"), **principal)
+    assert "ADO_SECRET" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_private_authority_is_trusted_only_if_it_is_named(
+    tmp_path: Path, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the calls of the `azure-devops` package as well, and whatever the environment says."""
+    certificate, key = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = AzureDevOpsServer(organisation)
+    server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+    server.url = server.url.replace("http:", "https:")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
+    with server:
+        site = Site(tmp_path, organisation, server)
+        with pytest.raises(ConfigError, match="ca_bundle"):
+            site.run()
+        assert site.run(ca_bundle=certificate).is_complete
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 and its key, as files."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    authority = builder.add_extension(names, critical=False).add_extension(
+        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    )
+    (folder / "certificate.pem").write_bytes(
+        authority.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    )
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    return folder / "certificate.pem", folder / "key.pem"
+
+
+def test_an_older_server_is_asked_in_its_own_version(site: Site, organisation: Organisation) -> None:
+    seen = []
+
+    def old(_: str, path: str) -> None:
+        asked = organisation.requests[-1]
+        if "api-version=7.1" in asked and "/wit/" in path:
+            text = "The requested REST API version of 7.1 is out of range for this server. "
+            raise Fault(400, {"message": text + "The latest REST API version this server supports is 6.0."})
+        seen.append(path)
+
+    organisation.faults = [old]
+    site.run()
+    assert set(site.rows("revisions")) == site.expected_revisions()
+
+
+def test_doctor_says_what_works_and_what_a_first_load_costs(site: Site, organisation: Organisation) -> None:
+    lines = site.source().check()
+    assert {line.level for line in lines} == {"ok"}
+    assert "20 items and 3 teams" in lines[-1].text
+
+    def refuse(_: str, path: str) -> None:
+        if "recyclebin" in path:
+            raise Fault(403, {"message": "TF50309: no permission"})
+
+    organisation.faults = [refuse]
+    organisation.lacking_fields = {"Microsoft.VSTS.CMMI.Blocked"}
+    lines = site.source(projects=("Shop", "Elsewhere")).check()
+    text = " ".join(f"{line.level}: {line.text}" for line in lines)
+    assert "fail: Connection 'ado': project 'Elsewhere'" in text
+    assert "warn: The organisation has no Microsoft.VSTS.CMMI.Blocked" in text
+    assert "recyclebin" in text
+    assert site.source(token=Secret("wrong")).check()[0].level == "fail"

@@ -1,0 +1,109 @@
+"""Azure DevOps over real HTTP: deletions told apart, lost permissions, what the tool has against what is landed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from extractors.errors import AccessDenied, NotFound, TooManyDeleted
+from tests.extractors.azure_devops_server import BOB, Organisation
+from tests.extractors.azure_devops_site import HURRIED, NOW, Site, coverage
+
+
+def test_deleted_restored_and_destroyed_items(site: Site, organisation: Organisation) -> None:
+    for item_id in (2, 4, 6):
+        organisation.delete(item_id)
+    first = site.run()
+    deleted = site.rows("deleted_items")
+    assert {key: row["is_destroyed"] for key, row in deleted.items()} == {"2": False, "4": False, "6": False}
+    assert deleted["2"]["deleted_at"] == datetime.fromisoformat(organisation.bin[2]["deletedDate"])
+    assert deleted["2"]["deleted_by_id"] == BOB["id"]
+    assert coverage(first)["Bank"] == (7, 7, 3)
+
+    organisation.restore(2)
+    organisation.destroy(4)
+    organisation.destroy(8)  # never was in the bin
+    second = site.run()
+    deleted = site.rows("deleted_items")
+    assert {key: row["is_destroyed"] for key, row in deleted.items()} == {"4": True, "6": False, "8": True}
+    assert deleted["4"]["deleted_at"] is not None
+    assert deleted["8"]["deleted_at"] == NOW + timedelta(hours=2)
+    assert coverage(second)["Bank"] == (7, 7, 3)
+    assert site.run().count("azure_devops/deleted_items").landed == 0
+
+    organisation.destroyed.discard(8)  # it was a permission that was missing, and is back
+    site.run()
+    assert set(site.rows("deleted_items")) == {"4", "6"}
+
+
+def test_too_many_missing_items_stop_the_run(site: Site, organisation: Organisation) -> None:
+    site.run()
+    for item_id in range(1, 14, 2):
+        organisation.destroy(item_id)
+    organisation.create(22, "Shop")
+    with pytest.raises(TooManyDeleted, match="max_deleted_ratio"):
+        site.run()
+    assert site.rows("deleted_items") == {}
+    site.run(max_deleted_ratio=0.9)
+    assert len(site.rows("deleted_items")) == 7
+
+
+def test_a_project_that_cannot_be_seen_is_named_and_the_others_are_landed(site: Site) -> None:
+    report = site.run(projects=("Shop", "Bnak"))
+    (failure,) = report.failures
+    assert isinstance(failure, NotFound)
+    assert "'Bnak'" in str(failure)
+    assert "Did you mean 'Bank'" in str(failure)
+    assert {row["project"] for row in site.rows("revisions").values()} == {"Shop"}
+    with pytest.raises(NotFound):
+        site.run(projects=("Nothing",))
+
+
+def test_no_project_at_all_is_a_lost_permission_and_deletes_nothing(site: Site, organisation: Organisation) -> None:
+    site.run()
+    projects, organisation.projects = organisation.projects, {}
+    with pytest.raises(AccessDenied):
+        site.run()
+    organisation.projects = projects
+    assert len(site.rows("projects")) == 2
+    assert site.rows("deleted_items") == {}
+
+
+def test_a_hidden_project_and_a_deleted_one_are_told_apart(site: Site, organisation: Organisation) -> None:
+    site.run()
+    bank = next(project for project in organisation.projects.values() if project["name"] == "Bank")
+    del organisation.projects[bank["id"]]
+    report = site.run()
+    (failure,) = report.failures
+    assert "project 'Bank'" in str(failure)
+    assert site.rows("deleted_items") == {}
+    assert len(site.rows("projects")) == 2
+    assert len(site.rows("teams")) == 3
+    assert coverage(report)["Bank"] == (None, 10, 0)
+
+    organisation.deleted_projects[bank["id"]] = bank
+    report = site.run()
+    assert report.is_complete
+    assert len(site.rows("deleted_items")) == 10
+    assert {row["name"] for row in site.rows("projects").values()} == {"Shop"}
+    assert coverage(report)["Bank"] == (None, 0, 10)
+
+    organisation.deleted_projects.clear()
+    organisation.projects[bank["id"]] = bank
+    assert coverage(site.run())["Bank"] == (10, 10, 0)
+    assert site.rows("deleted_items") == {}
+
+
+def test_the_census_goes_beyond_twenty_thousand_items(site: Site, organisation: Organisation) -> None:
+    from extractors.azure_devops.census import live_ids
+    from extractors.azure_devops.client import AzureDevOpsClient
+
+    ids = [*range(100, 20_000), *range(3_000_000, 3_002_600)]
+    organisation.live = lambda _=None: ids  # type: ignore[method-assign]
+    client = AzureDevOpsClient(site.connection(), retry=HURRIED)
+    shop = next(iter(organisation.projects))
+    for limit in (10**6, 20_000, 700):  # as the tool does with $top, without it, and far below
+        organisation.wiql_limit = limit
+        assert live_ids(client, shop).tolist() == ids
+    assert site.asked("wiql") < 400

@@ -1,0 +1,94 @@
+"""Azure DevOps over real HTTP: projects, types, teams and what belongs to them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from extractors.azure_devops import metadata as metadata_module
+from extractors.errors import AccessDenied
+from tests.extractors.azure_devops_server import Fault, Organisation
+from tests.extractors.azure_devops_site import Site
+
+
+def test_metadata_of_projects_and_teams(site: Site, organisation: Organisation) -> None:
+    site.run()
+    teams = {row["name"]: row for row in site.rows("teams").values()}
+    falcon = teams["Falcon"]
+    assert (falcon["project"], falcon["backlog_iteration_path"], falcon["working_days"]) == (
+        "Shop", "Shop", ["monday", "tuesday"],
+    )  # fmt: skip
+    areas = {row["area_path"]: row for row in site.rows("team_areas").values()}
+    assert areas["Shop\\Falcon"]["team_id"] == falcon["team_id"]
+    sprint = site.rows("team_iterations")[f"{falcon['team_id']}:sprint-Shop-1"]
+    assert (sprint["iteration_path"], sprint["start_date"], sprint["finish_date"]) == (
+        "Shop\\Sprint 1", date(2026, 1, 19), date(2026, 1, 30),
+    )  # fmt: skip
+    assert {row["iteration_path"] for row in site.rows("iterations").values()} >= {"Shop", "Shop\\Sprint 2"}
+    assert {row["area_path"] for row in site.rows("areas").values()} == {"Shop", "Shop\\Web", "Bank", "Bank\\Web"}
+    state = site.rows("states")["Shop:User Story:Closed"]
+    assert (state["category"], state["state_number"]) == ("Completed", 2)
+    column = site.rows("boards")[f"{falcon['team_id']}:board-1:c2"]
+    assert (column["item_limit"], column["is_split"], column["state_mappings"]) == (5, True, ["User Story=Active"])
+    (capacity, *_) = site.rows("capacities").values()
+    assert (capacity["capacity_hours_per_day"], capacity["days_off"]) == (6.5, ["2026-01-07", "2026-01-08"])
+    assert len(site.rows("team_days_off")) == 3 * 2  # the sprint without dates has none
+    (description,) = site.rows("pmo/connections").values()
+    assert (description["deployment"], description["name"], description["time_zone"]) == ("services", "pmo", "UTC")
+
+    shop = falcon["project_id"]
+    organisation.teams[shop] = [team for team in organisation.teams[shop] if team["name"] != "Heron"]
+    organisation.sprints = 2
+    site.run()
+    assert {row["name"] for row in site.rows("teams").values()} == {"Falcon", "Teller"}
+    assert len(site.rows("team_iterations")) == 4
+    assert len(site.rows("iterations")) == 6
+
+
+def test_one_team_without_permission_fails_alone(site: Site, organisation: Organisation) -> None:
+    site.run()
+    heron = next(row["team_id"] for row in site.rows("teams").values() if row["name"] == "Heron")
+
+    def refuse(_: str, path: str) -> None:
+        if f"{heron}/_apis/work/boards" in path:
+            raise Fault(403, {"message": "TF400813: not authorized"})
+
+    organisation.faults = [refuse]
+    report = site.run()
+    (failure,) = report.failures
+    assert isinstance(failure, AccessDenied)
+    assert "team 'Heron' of project 'Shop'" in str(failure)
+    assert heron in {row["team_id"] for row in site.rows("teams").values()}
+    assert len(site.rows("team_iterations")) == 9
+    assert len(site.rows("boards")) == 6
+
+
+def test_many_teams_are_read_in_depth_once_a_day(
+    site: Site, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata_module, "ALWAYS_DEEP_BELOW", 0)
+    site.run()
+    assert site.asked("/work/boards/") == 3
+    organisation.requests.clear()
+    organisation.sprints = 4
+    shop = next(iter(organisation.projects))
+    organisation.teams[shop].append({"id": "bbbbbbbb-9999-0000-0000-000000000000", "name": "Osprey"})
+    site.run()
+    assert site.asked("/work/boards/") == 1
+    assert {row["name"] for row in site.rows("teams").values()} == {"Falcon", "Heron", "Teller", "Osprey"}
+    assert len(site.rows("boards")) == 8
+    assert len(site.rows("team_iterations")) == 16  # the new sprint of every team
+    assert len(site.rows("capacities")) == 3 * 2 + 3
+    organisation.requests.clear()
+    site.runs += 20
+    site.run()
+    assert site.asked("/work/boards/") == 4
+    assert len(site.rows("capacities")) == 4 * 3
+
+
+def test_more_teams_than_fit_on_one_page(site: Site, organisation: Organisation) -> None:
+    organisation.add_project("Large", *(f"Team {number}" for number in range(130)))
+    organisation.sprints = 0
+    site.run(projects=("Large",))
+    assert len(site.rows("teams")) == 130
