@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quality.suite import Measure
-from quality.suites.marts import core, flow, hygiene, satisfaction, scorecard, sprints
+from quality.suites.marts import core, flow, hygiene, parity, satisfaction, scorecard, sprints
 
 MART_SUITES: dict[str, tuple[Measure, ...]] = {
     **core.MEASURES,
@@ -12,4 +12,5 @@ MART_SUITES: dict[str, tuple[Measure, ...]] = {
     **satisfaction.MEASURES,
     **scorecard.MEASURES,
     **hygiene.MEASURES,
+    **parity.MEASURES,
 }
