@@ -121,6 +121,14 @@ class AzureDevOpsClient:
     def item_states(self, project_id: str, item_type: str) -> list[dict[str, Any]]:
         return self._list(f"/{_part(project_id)}/_apis/wit/workitemtypes/{_part(item_type)}/states")
 
+    def processes(self) -> list[dict[str, Any]]:
+        """The processes of the organisation; needs a permission that extraction can do without."""
+        return self._list("/_apis/work/processes")
+
+    def process_types(self, process_id: str) -> list[dict[str, Any]]:
+        """A process's work item types with their states."""
+        return self._list(f"/_apis/work/processes/{_part(process_id)}/workItemTypes", {"$expand": "states"})
+
     def recycle_bin(self, project_id: str) -> list[int]:
         """Ids of the project's deleted items."""
         return [int(record["id"]) for record in self._unwrapped(f"/{_part(project_id)}/_apis/wit/recyclebin")]

@@ -27,6 +27,7 @@ from extractors.azure_devops.coverage import item_coverage, unread_links
 from extractors.azure_devops.cursor import AzureDevOpsCursor, start
 from extractors.azure_devops.deletions import Deletions
 from extractors.azure_devops.feeds import Feeds
+from extractors.azure_devops.former_states import land_former_states
 from extractors.azure_devops.items import Ids, LandedItems, landed_items
 from extractors.azure_devops.links_census import LinkCensus, live_parents
 from extractors.azure_devops.mending import mend_histories
@@ -91,6 +92,8 @@ class Extraction:
             self._describe(site.result())
         items = self._mend(reader, census)
         deletions = self._land_deletions(census, items, lost)
+        if census is not None:
+            land_former_states(self.client, self.writer)
         self._cover(items, census, deletions, missing)
         self._close(census, is_deep=metadata.result().is_deep)
         return self.report

@@ -54,6 +54,8 @@ class MetadataLanding:
     def _replace(self, read: Metadata) -> None:
         for stream in (AREAS, ITERATIONS, ITEM_TYPES, STATES):
             owners = self._owners(stream)
+            for key in self._former() if stream == STATES else ():
+                del owners[key]
             names = self._read[stream]
             self.writer.replace(stream, self._rows[stream], lambda key, o=owners, n=names: o.get(key) in n)  # type: ignore[misc]
         gone = self._gone_teams(read)
@@ -74,6 +76,12 @@ class MetadataLanding:
         """Record id -> name of the project that it belonged to when it was landed last."""
         known = self.writer.landing.latest(stream, self.writer.connection.id, ["record_id", "project"])
         return dict(zip(known["record_id"].to_pylist(), known["project"].to_pylist(), strict=True))
+
+    def _former(self) -> list[str]:
+        """States that are landed for the sake of histories: no list has them."""
+        known = self.writer.landing.latest(STATES, self.writer.connection.id, ["record_id", "state_number"])
+        pairs = zip(known["record_id"].to_pylist(), known["state_number"].to_pylist(), strict=True)
+        return [record_id for record_id, number in pairs if number is None]
 
     def _project(self, part: Part) -> None:
         name, answers = part.project["name"], part.answers

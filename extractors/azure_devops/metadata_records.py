@@ -155,6 +155,12 @@ def state_rows(project: str, item_type: str, states: Sequence[Mapping[str, Any]]
     ]
 
 
+def former_state_row(project: str, item_type: str, state: str, category: str | None) -> dict[str, Any]:
+    """A state that no list has any more: it has no place in an order, and no list can take it away."""
+    facts = {"project": project, "item_type": item_type, "state": state, "category": category, "state_number": None}
+    return _row(f"{project}:{item_type}:{state}", facts, **facts)
+
+
 def board_rows(team_id: str, board: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         _row(

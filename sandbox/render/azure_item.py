@@ -13,10 +13,9 @@ from sandbox.model import Category, Change, Item
 from sandbox.render.azure_words import (
     BLOCKED_FIELD,
     BLOCKED_TAG,
-    BOARD_TYPES,
     COMMON,
-    REASONS,
     SCHEDULING,
+    Process,
     Words,
     uses_blocked_field,
 )
@@ -37,13 +36,13 @@ class Revision:
 
 @dataclass(frozen=True)
 class _Moment:
-    """When a revision was made, by whom, and when the next one replaced it."""
+    """When a revision was made, by whom, when the next one replaced it, and whether the item was in the bin then."""
 
     rev: int
     at: datetime
     author: int
     revised: datetime | None
-    is_deletion: bool
+    is_deleted: bool
 
 
 def _sprints(item: Item) -> set[int]:
@@ -100,7 +99,8 @@ class WorkItems:
             if index == 0 or any(change.attribute == "status" for change in changes):
                 self._note_state(dates, int(state["status"] or 0), at)
             revised = steps[index + 1][0] if index + 1 < len(steps) else None
-            moment = _Moment(index + 1, at, author, revised, is_deletion=index > len(item.history))
+            is_deleted = index > len(item.history) or bool(state.get("deleted"))
+            moment = _Moment(index + 1, at, author, revised, is_deleted=is_deleted)
             revisions.append(self._revision(item, state, dates, moment))
         return RenderedItem(self._row(item, state, revisions[-1]), revisions, list(self._links(item)), _sprints(item))
 
@@ -120,6 +120,7 @@ class WorkItems:
     def _revision(self, item: Item, state: dict[str, str | None], dates: dict[str, str], moment: _Moment) -> Revision:
         words = self._words
         project = words.projects[int(state["project"] or 0)]
+        process = words.process_of(project)
         status = words.statuses[int(state["status"] or 0)]
         area_id, area_path = words.area(_whole(state.get("team")), project)
         iteration_id, iteration_path = words.iteration(_whole(state.get("sprint")), project)
@@ -131,20 +132,21 @@ class WorkItems:
             "System.RevisedDate": zulu(moment.revised) if moment.revised else NEVER,
             "System.IterationId": iteration_id, "System.IterationPath": iteration_path,
             "System.WorkItemType": kind, "System.State": status.name,
-            "System.Reason": state.get("resolution") or REASONS[status.category],
+            "System.Reason": state.get("resolution") or process.reasons[status.category],
             "System.CreatedDate": zulu(item.created_at), "System.CreatedBy": words.people[item.creator],
             "System.ChangedDate": changed, "System.ChangedBy": words.people[moment.author],
-            "System.CommentCount": item.comment_count, "System.IsDeleted": moment.is_deletion,
+            "System.CommentCount": _comments(item, state), "System.IsDeleted": moment.is_deleted,
             "System.Title": state.get("title") or "",
-            **({"System.BoardColumn": status.name, "System.BoardColumnDone": False} if kind in BOARD_TYPES else {}),
             **dates,
         }  # fmt: skip
-        fields.update(self._optional(item, state))
+        if kind in process.board_types:
+            fields |= {"System.BoardColumn": status.name, "System.BoardColumnDone": False}
+        fields.update(self._optional(item, state, process))
         fields.update(_blocked_and_tags(state, has_field=uses_blocked_field(project)))
         document = {"id": item.item_id, "rev": moment.rev, "fields": fields}
         return Revision(moment.rev, milliseconds(moment.at), project.name, _encode(document))
 
-    def _optional(self, item: Item, state: dict[str, str | None]) -> dict[str, Any]:
+    def _optional(self, item: Item, state: dict[str, str | None], process: Process) -> dict[str, Any]:
         """Fields that a work item has only where they hold something."""
         assignee, parent = state.get("assignee"), state.get("parent")
         values = {
@@ -152,9 +154,10 @@ class WorkItems:
             "System.Parent": int(parent) if parent else None,
             "System.Description": f"<div>{item.description}</div>" if item.description else None,
             f"{COMMON}.Priority": _whole(state.get("priority")),
-            f"{COMMON}.ResolvedReason": state.get("resolution"),
+            f"{COMMON}.ResolvedReason": state.get("resolution") if process.has_resolved_reason else None,
             f"{COMMON}.StackRank": _stack_rank(state.get("rank")),
-            f"{SCHEDULING}.StoryPoints": number(state.get("points")),
+            process.points_field: number(state.get("points")),
+            f"{SCHEDULING}.CompletedWork": number(state.get("spent_hours")),
             f"{SCHEDULING}.RemainingWork": number(state.get("remaining_hours")),
             f"{SCHEDULING}.OriginalEstimate": number(item.initial.get("remaining_hours")),
         }
@@ -168,7 +171,7 @@ class WorkItems:
             words.area(_whole(state.get("team")), project)[1], words.iteration(_whole(state.get("sprint")), project)[1],
             words.mails.get(_whole(state.get("assignee")) or 0), state.get("labels") or "", state.get("title") or "",
             _whole(state.get("parent")), milliseconds(item.created_at), last.changed, last.rev,
-            int(item.deleted_at is not None),
+            int(item.deleted_at is not None or bool(state.get("deleted"))),
         )  # fmt: skip
 
     def _links(self, item: Item) -> Iterator[LinkEvent]:
@@ -209,6 +212,11 @@ def _blocked_and_tags(state: dict[str, str | None], *, has_field: bool) -> dict[
     if tags:
         values["System.Tags"] = "; ".join(tags)
     return values
+
+
+def _comments(item: Item, state: dict[str, str | None]) -> int:
+    """As of the revision, where the simulation says so."""
+    return int(state["comments"] or 0) if "comments" in state else item.comment_count
 
 
 def _whole(text: str | None) -> int | None:

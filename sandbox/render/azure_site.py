@@ -10,12 +10,11 @@ import msgspec
 
 from sandbox.model import Person, Project, Site, Sprint, Team
 from sandbox.render.azure_words import (
-    BOARD_TYPES,
     CATEGORIES,
     FIELDS,
     IDENTITY_FIELDS,
+    PROCESSES,
     ROOT,
-    TYPES,
     Words,
     area_of,
     area_root,
@@ -24,6 +23,7 @@ from sandbox.render.azure_words import (
     iteration_folder,
     iteration_of,
     iteration_root,
+    states_of,
 )
 from sandbox.render.common import zulu
 from sandbox.store import Store
@@ -39,7 +39,9 @@ def put_site(store: Store, site: Site, words: Words) -> None:
     store.set_meta("now", site.now.isoformat())
     store.set_meta("paths", msgspec.json.encode(words.paths()).decode())
     teams = sorted(site.teams, key=lambda team: team.team_id)
-    store.put_resources("project", ((guid("project", p.project_id), p.name, _project(p)) for p in site.projects))
+    store.put_resources(
+        "project", ((guid("project", p.project_id), p.name, _project(p)) for p in site.projects if p.is_visible)
+    )
     store.put_resources("team", ((guid("team", t.team_id), *_team(words, t)) for t in teams))
     store.put_resources("settings", ((guid("team", t.team_id), "", _settings(t)) for t in teams))
     store.put_resources("fieldvalues", ((guid("team", t.team_id), "", _field_values(words, t)) for t in teams))
@@ -174,7 +176,9 @@ def _days_off(site: Site) -> Iterator[tuple[str, str, Any]]:
 
 
 def _board(site: Site, team: Team) -> dict[str, Any]:
-    shown = [status for status in site.statuses if CATEGORIES[status.category] != "Removed"]
+    (project,) = (one for one in site.projects if one.project_id == team.project_id)
+    types = PROCESSES[project.process].board_types
+    shown = [one for one in states_of(site.statuses, project, types[0]) if CATEGORIES[one.category] != "Removed"]
     columns = []
     for position, status in enumerate(shown):
         kind = "incoming" if position == 0 else "outgoing" if position == len(shown) - 1 else "inProgress"
@@ -182,7 +186,7 @@ def _board(site: Site, team: Team) -> dict[str, Any]:
             {
                 "id": guid("column", team.team_id * 100 + status.status_id), "name": status.name,
                 "itemLimit": 5 if kind == "inProgress" else 0, "columnType": kind,
-                "stateMappings": dict.fromkeys(BOARD_TYPES, status.name),
+                "stateMappings": dict.fromkeys(types, status.name),
                 **({"isSplit": False, "description": ""} if kind == "inProgress" else {}),
             }
         )  # fmt: skip
@@ -231,10 +235,13 @@ def _nodes(site: Site, project: Project) -> dict[str, Any]:
 
 def _types(site: Site) -> Iterator[tuple[str, str, Any]]:
     """Types by project; `parent` is the project."""
-    states = [{"name": s.name, "color": "b2b2b2", "category": CATEGORIES[s.category]} for s in site.statuses]
     for project in site.projects:
         place = guid("project", project.project_id)
-        for name, reference in TYPES.items():
+        for name, reference in PROCESSES[project.process].types.items():
+            states = [
+                {"name": one.name, "color": "b2b2b2", "category": CATEGORIES[one.category]}
+                for one in states_of(site.statuses, project, name)
+            ]
             number = f"Microsoft.VSTS.WorkItemTypes.{reference}"
             address = f"{ROOT}/{place}/_apis/wit/workItemTypes/{name.replace(' ', '%20')}"
             document = {

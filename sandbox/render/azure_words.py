@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sandbox.model import Category, Person, Project, Site, Sprint, Team
+from sandbox.model import Category, Person, Project, Site, Sprint, Status, Team
 from sandbox.render.common import raw
 from sandbox.store import BASE
 
@@ -19,16 +21,38 @@ CATEGORIES = {
     Category.DONE: "Completed",
     Category.REMOVED: "Removed",
 }
-REASONS = {
-    Category.TODO: "New",
-    Category.IN_PROGRESS: "Implementation started",
-    Category.RESOLVED: "Code complete and unit tests pass",
-    Category.DONE: "Acceptance tests pass",
-    Category.REMOVED: "Removed from the backlog",
-}
-TYPES = {"Epic": "Epic", "Feature": "Feature", "User Story": "UserStory", "Bug": "Bug", "Task": "Task"}
-BOARD_TYPES = ("User Story", "Bug")  # what stands on a team's board; bugs behave as requirements
 COMMON, SCHEDULING = "Microsoft.VSTS.Common", "Microsoft.VSTS.Scheduling"
+
+
+@dataclass(frozen=True)
+class Process:
+    """What differs between the vendor's processes. `board_types`: what stands on a team's board, bugs included."""
+
+    types: Mapping[str, str]  # name → the last part of the reference name
+    board_types: tuple[str, ...]
+    points_field: str
+    has_resolved_reason: bool
+    reasons: Mapping[Category, str]
+
+
+_TYPES = {"Epic": "Epic", "Feature": "Feature", "Bug": "Bug", "Task": "Task"}
+AGILE = Process(
+    _TYPES | {"User Story": "UserStory"}, ("User Story", "Bug"), f"{SCHEDULING}.StoryPoints", has_resolved_reason=True,
+    reasons={
+        Category.TODO: "New", Category.IN_PROGRESS: "Implementation started",
+        Category.RESOLVED: "Code complete and unit tests pass", Category.DONE: "Acceptance tests pass",
+        Category.REMOVED: "Removed from the backlog",
+    },
+)  # fmt: skip
+SCRUM = Process(
+    _TYPES | {"Product Backlog Item": "ProductBacklogItem"}, ("Product Backlog Item", "Bug"), f"{SCHEDULING}.Effort",
+    has_resolved_reason=False,
+    reasons={
+        Category.TODO: "New backlog item", Category.IN_PROGRESS: "Commitment made by the team",
+        Category.DONE: "Work finished", Category.REMOVED: "Removed from the backlog",
+    },
+)  # fmt: skip
+PROCESSES = {"agile": AGILE, "scrum": SCRUM}
 BLOCKED_FIELD, BLOCKED_TAG = "Microsoft.VSTS.CMMI.Blocked", "Blocked"
 FIELDS = (
     ("System.Id", "ID", "integer"), ("System.Rev", "Rev", "integer"), ("System.AreaId", "Area ID", "integer"),
@@ -47,7 +71,8 @@ FIELDS = (
     (f"{COMMON}.StateChangeDate", "State Change Date", "dateTime"),
     (f"{COMMON}.ActivatedDate", "Activated Date", "dateTime"), (f"{COMMON}.ResolvedDate", "Resolved Date", "dateTime"),
     (f"{COMMON}.ClosedDate", "Closed Date", "dateTime"), (f"{COMMON}.ResolvedReason", "Resolved Reason", "string"),
-    (f"{SCHEDULING}.StoryPoints", "Story Points", "double"),
+    (f"{SCHEDULING}.StoryPoints", "Story Points", "double"), (f"{SCHEDULING}.Effort", "Effort", "double"),
+    (f"{SCHEDULING}.CompletedWork", "Completed Work", "double"),
     (f"{SCHEDULING}.OriginalEstimate", "Original Estimate", "double"),
     (f"{SCHEDULING}.RemainingWork", "Remaining Work", "double"), (BLOCKED_FIELD, "Blocked", "string"),
 )  # fmt: skip
@@ -61,13 +86,16 @@ def guid(kind: str, number: int) -> str:
 
 def identity(person: Person) -> dict[str, Any]:
     name = guid("person", person.person_id)
+    if person.removed_at is not None:  # the account is gone: the name is left
+        return {"displayName": person.name, "uniqueName": person.email, "inactive": True, "isDeletedInOrigin": True}
+    is_active = person.is_active and person.deactivated_at is None
     return {
         "displayName": person.name,
         "url": f"{ROOT}/_apis/Identities/{name}",
         "id": name,
         "uniqueName": person.email,
         "descriptor": f"aad.{name}",
-        **({} if person.is_active else {"inactive": True}),
+        **({} if is_active else {"inactive": True}),
     }
 
 
@@ -94,7 +122,18 @@ def iteration_of(sprint_id: int) -> int:
 
 def uses_blocked_field(project: Project) -> bool:
     """Some projects have the CMMI field for blocked items, the others use a tag."""
-    return project.project_id % 2 == 0
+    return project.process == "agile" and project.project_id % 2 == 0
+
+
+def states_of(statuses: Iterable[Status], project: Project, item_type: str | None = None) -> list[Status]:
+    """The states that a project's process has today: of one type, or of any."""
+    return [
+        status
+        for status in statuses
+        if status.process in ("", project.process)
+        and status.deleted_at is None
+        and (item_type is None or not status.work_item_types or item_type in status.work_item_types)
+    ]
 
 
 class Words:
@@ -125,6 +164,9 @@ class Words:
     def iteration_path(self, sprint: Sprint) -> str:
         team = self.team_of(sprint)
         return f"{self.projects[team.project_id].name}\\{team.name}\\{sprint.name}"
+
+    def process_of(self, project: Project) -> Process:
+        return PROCESSES[project.process]
 
     def team_of(self, sprint: Sprint) -> Team:
         return self.teams[sprint.team_id]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.applications import Starlette
@@ -22,6 +24,7 @@ from sandbox.servers.azure_work import Work
 from sandbox.servers.faults import SIGN_IN, Answer
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_SIGN_IN_PATH = "/oauth2/v2.0/token"
 WRONG = "wrong"
 """The one token that is refused."""
 
@@ -29,6 +32,7 @@ WRONG = "wrong"
 def azure_app(site: AzureSite) -> ASGIApp:
     start = _Start(site)
     routes = [
+        Route("/{tenant}/oauth2/v2.0/token", start.token, methods=["POST"]),
         Route(f"/{ORGANISATION}/_apis", start.locations, methods=["OPTIONS"]),
         Route(f"/{ORGANISATION}/_apis/resourceareas", start.areas),
         Route(f"/{ORGANISATION}/_apis/connectiondata", start.connection),
@@ -101,6 +105,16 @@ class _Start:
     async def locations(self, request: Request) -> Response:  # noqa: ARG002
         return self._site.respond_list([msgspec.json.encode(one) for one in locations()])
 
+    async def token(self, request: Request) -> Response:
+        """Entra's client-credentials flow, so that a service principal can be tried: `authority` is this address."""
+        form = dict(parse_qsl((await request.body()).decode()))
+        if form.get("client_secret") in (None, "", WRONG) or form.get("grant_type") != "client_credentials":
+            text = "AADSTS7000215: Invalid client secret provided."
+            answer = {"error": "invalid_client", "error_description": text, "error_codes": [7000215]}
+            return Response(msgspec.json.encode(answer), 401, media_type=JSON)
+        token = {"token_type": "Bearer", "expires_in": 3599, "access_token": f"entra-{secrets.token_hex(16)}"}
+        return Response(msgspec.json.encode(token), media_type=JSON)
+
     async def areas(self, request: Request) -> Response:  # noqa: ARG002
         return self._site.respond_list([])  # none: every area is at this address
 
@@ -134,9 +148,9 @@ async def _no_page(request: Request, error: Exception) -> Response:
     return Response(msgspec.json.encode(ProblemError(404, text).document()), error.status_code, media_type=JSON)
 
 
-def azure_door(scheme: str | None, token: str, path: str) -> Answer | None:  # noqa: ARG001 - a door's signature
+def azure_door(scheme: str | None, token: str, path: str) -> Answer | None:
     """An expired personal access token gets the sign-in page with status 203; a bearer token 401."""
-    if scheme and token not in ("", WRONG):
+    if (scheme and token not in ("", WRONG)) or path.endswith(_SIGN_IN_PATH):
         return None
     headers = {"content-type": "text/html; charset=utf-8"}
     if scheme == "bearer":
