@@ -103,7 +103,7 @@ class SprintReports:
                 f"Jira's own sprint reports are an unpublished part of it, and cannot be read: {short_reason(error)}"
             )
             return [Coverage(STREAM, skipped=len(missing), reason=reason)]
-        return [Coverage(STREAM, got=len(missing))]
+        return [Coverage(STREAM, expected=len(missing), got=len(missing))]
 
     def _known(self) -> dict[str, datetime]:
         """The close for which each landed report was read, by sprint."""
