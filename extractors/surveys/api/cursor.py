@@ -18,14 +18,24 @@ from extractors.surveys.api.model import Survey
 CURSOR_VERSION = 1
 CENSUS_EVERY = timedelta(hours=24)
 SHORTEST_OVERLAP = timedelta(hours=1)  # the tools' own indexes lag by up to half an hour
-ONLY_ACCESS = ("ca_bundle", "overlap_hours", "max_deleted_ratio", "pseudonym_key", "survey_ids", "token", "token_env")
+ONLY_ACCESS = (
+    "ca_bundle",
+    "overlap_hours",
+    "max_deleted_ratio",
+    "pseudonym_key",
+    "survey_ids",
+    "token",
+    "token_env",
+    "url",
+)
 
 
 class SurveyMemory(msgspec.Struct):
     """Of one survey. `declaration` is a hash of everything that decides how its responses become rows.
 
     `read_from`: start of the last run that read it to its end. `reached`: how far a first reading got that was cut
-    off. `gap`: by how many responses the tool's own count exceeded ours when everything had just been read.
+    off. `gap`: by how many responses the tool's own count exceeded ours when everything had just been read, and
+    `repeated`: how many entries of its list were there twice then.
     """
 
     declaration: str = ""
@@ -33,6 +43,7 @@ class SurveyMemory(msgspec.Struct):
     census_at: datetime | None = None
     reached: datetime | None = None
     gap: int = 0
+    repeated: int = 0
 
     def is_census_due(self, run: Run) -> bool:
         if self.read_from is None:

@@ -74,6 +74,10 @@ class SurveyApiSource(ABC):
     def pages(self, survey: Survey, since: datetime | None) -> Iterator[Page]:
         """All responses that changed since then. Raises unless the tool gave them to the end."""
 
+    def repeated(self) -> int:
+        """How many entries of the last complete reading were the same response again."""
+        return 0
+
     def extract(self, landing: Landing, run: Run) -> ExtractReport:
         """Land what is new or changed. A survey that cannot be read is a failure in the report; the others go on."""
         if self.connection.respondent_field and not self.connection.pseudonym_key:
@@ -154,8 +158,8 @@ class _Extraction:
         memory.read_from, memory.reached = self.asked.started_at, None
         self._commit()
         if is_complete:
-            memory.gap = (expected or 0) - self.landed.count(survey.id)
-        self.coverage[survey_id] = self._covered(survey, expected)
+            memory.gap, memory.repeated = (expected or 0) - self.landed.count(survey.id), self.source.repeated()
+        self.coverage[survey_id] = self._covered(survey, expected, memory.repeated)
 
     def _is_news(self, expected: int | None, survey: Survey, memory: SurveyMemory) -> bool:
         """Whether the tool counts more or fewer responses than are landed, and not by what we know already."""
@@ -182,14 +186,25 @@ class _Extraction:
             self.writer.commit(msgspec.to_builtins(self.cursor), is_final=is_final)
             self.landed.forget()
 
-    def _covered(self, survey: Survey, expected: int | None) -> Coverage:
-        got = self.landed.count(survey.id)
-        skipped = self.landed.rejected(survey.id)
-        reason = f"answers of {skipped:,} responses cannot be read, see {REJECTS}" if skipped else None
+    def _covered(self, survey: Survey, expected: int | None, repeated: int) -> Coverage:
+        rejected = self.landed.rejected(survey.id)
+        reasons = [
+            text
+            for number, text in (
+                (rejected, f"answers of {rejected:,} responses cannot be read, see {REJECTS}"),
+                (repeated, f"{repeated:,} entries of the tool's list are there twice"),
+            )
+            if number
+        ]
         return Coverage(
-            RESPONSES, survey.id, expected=expected, got=got, deleted=self.landed.deleted(survey.id), skipped=skipped,
-            reason=reason,
-        )  # fmt: skip
+            RESPONSES,
+            survey.id,
+            expected=expected,
+            got=self.landed.count(survey.id),
+            deleted=self.landed.deleted(survey.id),
+            skipped=rejected + repeated,
+            reason="; ".join(reasons) or None,
+        )
 
     def _kept(self, survey_id: str, reason: str) -> Coverage:
         return Coverage(RESPONSES, survey_id, got=self.landed.count(survey_id), reason=reason)

@@ -122,6 +122,7 @@ class QualtricsClient(SurveyClient):
         super().__init__(connection, TokenAuth(connection.token), retry)
         self._polling = polling or Polling()
         self._definitions: dict[str, Definition] = {}
+        self.repeated = 0  # entries of the last reading of everything that were there before
 
     def definition(self, survey_id: str) -> Definition:
         if survey_id not in self._definitions:
@@ -142,6 +143,7 @@ class QualtricsClient(SurveyClient):
             return
         asked: dict[str, Any] = {"limit": EXPORT_RESPONSES, "allowContinuation": True}
         seen: set[str] = set()
+        received = 0
         token: str | None = None
         while True:
             given, token = self._export(survey_id, asked | ({"continuationToken": token} if token else {}))
@@ -149,8 +151,10 @@ class QualtricsClient(SurveyClient):
             if given and not fresh:
                 raise RepeatedPage(self.connection.id, f"survey {survey_id}", detail="The same file came twice")
             seen |= fresh
+            received += len(given)
             yield given
             if len(given) < EXPORT_RESPONSES or not token:
+                self.repeated = received - len(seen)
                 return
 
     def _export(self, survey_id: str, asked: dict[str, Any]) -> tuple[list[Given], str | None]:

@@ -40,6 +40,9 @@ class QualtricsSource(SurveyApiSource):
     def total(self, survey: Survey) -> int | None:
         return self._client.total(survey.id)
 
+    def repeated(self) -> int:
+        return self._client.repeated
+
     def pages(self, survey: Survey, since: datetime | None) -> Iterator[Page]:
         for given in self._client.exports(survey.id, since):
             yield Page([response_of(self.connection, survey, one) for one in given])

@@ -146,6 +146,7 @@ class SurveyMonkeyClient(SurveyClient):
     def __init__(self, connection: SurveyMonkeyConnection, retry: RetryPolicy | None = None) -> None:
         super().__init__(connection, BearerAuth(connection.token), retry)
         self._details: dict[str, Details] = {}
+        self.repeated = 0  # entries of the last reading that were there before: the tool's lists may hold one twice
 
     def details(self, survey_id: str) -> Details:
         if survey_id not in self._details:
@@ -161,14 +162,20 @@ class SurveyMonkeyClient(SurveyClient):
         Raises Truncated if the tool counts more than it gives, RepeatedPage if its pages do not move on.
         """
         seen: set[str] = set()
-        total = 0
+        known = -1
         for _ in range(WALKS):
+            received, total, own = 0, 0, set[str]()
             for page in self._walk(survey_id, since):
-                seen.update(given.id for given in page.data)
-                total = page.total
+                received, total = received + len(page.data), page.total
+                own.update(given.id for given in page.data)
                 yield page
-            if len(seen) >= total:
+            seen |= own
+            # A list with fewer ids than entries has shifted while it was read, or it holds entries twice:
+            # then another reading brings nothing new.
+            if len(seen) >= total or (received >= total and len(seen) == known):
+                self.repeated = received - len(own)
                 return
+            known = len(seen)
         detail = f"Of {total:,} responses {len(seen):,} came"
         raise Truncated(self.connection.id, f"survey {survey_id}", remedy="Run again", detail=detail)
 

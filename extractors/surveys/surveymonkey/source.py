@@ -37,6 +37,9 @@ class SurveyMonkeySource(SurveyApiSource):
     def total(self, survey: Survey) -> int | None:
         return self._client.total(survey.id)
 
+    def repeated(self) -> int:
+        return self._client.repeated
+
     def pages(self, survey: Survey, since: datetime | None) -> Iterator[Page]:
         chosen = self._chosen[survey.id]
         reached: datetime | None = None

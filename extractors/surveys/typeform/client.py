@@ -87,6 +87,7 @@ class TypeformClient(SurveyClient):
     def __init__(self, connection: TypeformConnection, retry: RetryPolicy | None = None) -> None:
         super().__init__(connection, BearerAuth(connection.token), retry)
         self._forms: dict[str, Form] = {}
+        self.repeated = 0  # entries of the last reading that were there before: the tool's lists may hold one twice
 
     def form(self, form_id: str) -> Form:
         if form_id not in self._forms:
@@ -103,23 +104,24 @@ class TypeformClient(SurveyClient):
             asked["since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         before: str | None = None
         seen: set[str] = set()
-        expected: int | None = None
-        while expected is None or len(seen) < expected:
+        received, expected = 0, None
+        while expected is None or received < expected:
             page = self._responses(form_id, asked | ({"before": before} if before else {}))
             expected = page.total_items if expected is None else expected
             if not page.items:
                 break
             fresh = {item.token for item in page.items} - seen
             if not fresh:
-                raise RepeatedPage(
-                    self.connection.id, f"form {form_id}", detail="The same page of responses came twice"
-                )
+                detail = "The same page of responses came twice"
+                raise RepeatedPage(self.connection.id, f"form {form_id}", detail=detail)
             seen |= fresh
+            received += len(page.items)
             before = page.items[-1].token
             yield page
-        if len(seen) < (expected or 0):
-            detail = f"Of {expected:,} responses {len(seen):,} came"
+        if received < (expected or 0):
+            detail = f"Of {expected:,} responses {received:,} came"
             raise Truncated(self.connection.id, f"form {form_id}", remedy="Run again", detail=detail)
+        self.repeated = received - len(seen)
 
     def _responses(self, form_id: str, params: dict[str, Any]) -> ItemPage:
         path = f"/forms/{quote(form_id, safe='')}/responses"

@@ -34,6 +34,9 @@ class TypeformSource(SurveyApiSource):
     def total(self, survey: Survey) -> int | None:
         return self._client.total(survey.id)
 
+    def repeated(self) -> int:
+        return self._client.repeated
+
     def pages(self, survey: Survey, since: datetime | None) -> Iterator[Page]:
         expected: int | None = None
         for page in self._client.pages(survey.id, since):
