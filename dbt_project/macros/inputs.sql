@@ -2,28 +2,63 @@
    know that it is made of Parquet files; on another engine they read Delta tables instead. #}
 {% macro inputs_folder() %} {{- return(env_var("PMO_HOME") ~ "/dbt/inputs") -}} {% endmacro %}
 
-{# One of the small tables that orchestration writes: batches, connections, settings. #}
+{# One of the small tables that orchestration writes: batches, connections, settings. The comment is a hash of its
+   content, by which a model knows that it has changed. #}
 {% macro input(name) -%} {{- return(adapter.dispatch("input", "agile_pmo")(name)) -}} {%- endmacro %}
 
 {% macro duckdb__input(name) -%}
-    read_parquet({{ dbt.string_literal(inputs_folder() ~ "/" ~ name ~ ".parquet") }})
+    read_parquet({{ input_file(name) }})  /* {{ input_state(name) }} */
 {%- endmacro %}
 
-{# The files of a stream, read from streams.json while the model runs, so that a partial parse stays valid. #}
-{% macro stream_files(stream) %}
-    {%- if not execute -%} {{- return([]) -}} {%- endif -%}
-    {%- set query -%}
-        select unnest(files) as file
+{% macro input_file(name) -%} {{ dbt.string_literal(inputs_folder() ~ "/" ~ name ~ ".parquet") }} {%- endmacro %}
+
+{% macro input_state(name) -%}
+    {%- if execute -%}
+        {%- set query = "select md5(content) as state from read_blob(" ~ input_file(name) ~ ")" -%}
+        {{- run_query(query).rows[0]["state"] -}}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The files of a stream, and a hash of its accepted batches; read from streams.json while the model runs, so that a
+   partial parse stays valid. #}
+{% macro stream_inputs(stream) %}
+    {%- if not execute -%} {{- return({"files": [], "state": ""}) -}} {%- endif -%}
+    {%- set listed -%}
+        select
+            unnest(files) as file,
+            (
+                select md5(string_agg(batch_id || ':' || sequence, ',' order by batch_id))
+                from read_parquet({{ input_file("batches") }})
+                where streams is null or contains(streams, '"{{ stream }}"')
+            ) as batches
         from read_json(
             {{ dbt.string_literal(inputs_folder() ~ "/streams.json") }}, columns = {stream: 'varchar', files: 'varchar[]'})
         where stream = '{{ stream }}'
     {%- endset -%}
-    {%- set files = run_query(query).columns[0].values() | list -%}
-    {%- if not files -%}
+    {%- set rows = run_query(listed).rows -%}
+    {%- if not rows -%}
         {{- exceptions.raise_compiler_error("streams.json lists no file for the stream '" ~ stream ~ "'") -}}
     {%- endif -%}
-    {{- return(files) -}}
+    {%- set files = rows | map(attribute="file") | list -%}
+    {#- The first file is the empty one, which every run writes. -#}
+    {%- set sizes = "" -%}
+    {%- if files | length > 1 -%}
+        {%- set measured -%}
+            select md5(string_agg(size || '@' || last_modified, ',' order by filename)) as sizes
+            from read_blob({{ file_list(files[1:]) }})
+        {%- endset -%}
+        {%- set sizes = run_query(measured).rows[0]["sizes"] -%}
+    {%- endif -%}
+    {{- return({"files": files, "state": sizes ~ " " ~ rows[0]["batches"]}) -}}
 {% endmacro %}
+
+{% macro file_list(files) -%}
+    [
+        {%- for file in files -%}
+            {{ dbt.string_literal(dbt.escape_single_quotes(file)) }}{% if not loop.last %}, {% endif %}
+        {%- endfor -%}
+    ]
+{%- endmacro %}
 
 {# Rows of a stream that belong to accepted batches, every version of each record, as a table expression.
    with_file adds the column `filename`, the landed file. #}
@@ -32,19 +67,14 @@
 {%- endmacro %}
 
 {% macro duckdb__raw(stream, with_file=false) -%}
+    {%- set inputs = stream_inputs(stream) -%}
     (
         select stream.*, batches.sequence as batch_sequence
         from
             read_parquet(
-                [
-                    {%- for file in stream_files(stream) -%}
-                        {{ dbt.string_literal(dbt.escape_single_quotes(file)) }}{% if not loop.last %}, {% endif %}
-                    {%- endfor -%}
-                ],
-                union_by_name = true
-                {%- if with_file %}, filename = true{% endif %}
-            ) as stream
-        inner join {{ input("batches") }} as batches on stream.batch_id = batches.batch_id
+                {{ file_list(inputs.files) }}, union_by_name = true {%- if with_file %}, filename = true{% endif %}
+            ) as stream  /* {{ inputs.state }} */
+        inner join read_parquet({{ input_file("batches") }}) as batches on stream.batch_id = batches.batch_id
     )
 {%- endmacro %}
 
