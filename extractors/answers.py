@@ -75,7 +75,7 @@ def error_of(connection: str, token_env: str, response: requests.Response) -> Ex
     """The error of a final status from 400 on."""
     status, subject, detail = response.status_code, subject_of(response), vendor_message(response)
     if status == 401:
-        remedy = f"Check the token{_in(token_env)}: it may be wrong, expired or made for another account"
+        remedy = f"Check the token{_in(token_env)}: it may be mistyped, expired or made for another account"
         return AuthError(connection, subject, status, remedy, detail=detail)
     if status in (403, 407):
         remedy = f"Give the account of the token{_in(token_env)} permission to read this"
