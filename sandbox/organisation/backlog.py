@@ -7,7 +7,7 @@ from datetime import date
 
 from sandbox.model import Release
 from sandbox.organisation.cell import EARLY, Cell
-from sandbox.organisation.clock import DAY, HOUR, MINUTE, is_workday, local_day, local_ms
+from sandbox.organisation.clock import DAY, HOUR, MINUTE, is_workday, local_day, local_ms, to_ms
 from sandbox.organisation.lifecycle import drop, usual_points
 from sandbox.organisation.state import TeamState, Work
 
@@ -16,6 +16,7 @@ KEPT = 45 * DAY  # after so long a closed item is left in peace
 LONGEST_BACKLOG = 45
 RELEASE_WEEKS = 6
 EDITS_PER_ITEM = 8.5
+COMMENTS_PER_ITEM = 1.5
 EDITS = ("rank", "priority", "title", "labels", "assignee", "points", "parent")
 EDIT_WEIGHTS = (45, 16, 7, 14, 12, 4, 2)
 
@@ -29,6 +30,8 @@ def day(cell: Cell, at: int, _: int, __: int) -> None:
     for team_id, team in cell.state.teams.items():
         if today == cell.plan.started_on:
             _found(cell, at, team_id, team)
+            if cell.is_jira:
+                cell.schedule(cell.plan.status_dropped_at, "drop_status", team_id)
         if is_workday(today):
             _workday(cell, today, team_id, team)
         if date.fromordinal(today).day == 3:
@@ -82,13 +85,14 @@ def arrive(cell: Cell, at: int, team_id: int, _: int) -> None:
     author = cell.member(team_id)
     work = cell.create(at, author, team_id, kind, **given)
     item_id = work.item.item_id
-    work.item.comment_count = _poisson(cell, 1.5)
     if dice.random() < 0.06:
         work.effort_factor = 6.0
     if given.get("sprint"):
         cell.schedule(cell.worktime(author, at, cell.hours(2)), "begin", item_id, work.turn)
     else:
         team.backlog.append(item_id)
+    for _ in range(_poisson(cell, COMMENTS_PER_ITEM)):
+        cell.schedule(cell.worktime(author, at, cell.hours(20, 1.2)), "comment", item_id)
     for _ in range(_poisson(cell, EDITS_PER_ITEM)):
         cell.schedule(cell.worktime(author, at, cell.hours(16, 1.2)), "edit", item_id)
     if dice.random() < 0.07 and len(team.backlog) > 3:
@@ -116,7 +120,8 @@ def end_epic(cell: Cell, at: int, item_id: int, _: int) -> None:
     if work is None:
         return
     team = cell.team(work.team_id)
-    more = {} if cell.workflow.resolved is None else {"resolution": cell.workflow.resolved}
+    resolved = cell.workflow(work).resolved
+    more: dict[str, str | None] = {} if resolved is None else {"resolution": resolved}
     cell.act(at, cell.owner(work.team_id), work, role="done", **more)
     work.done_at = at
     if item_id in team.epics:
@@ -134,7 +139,7 @@ def edit(cell: Cell, at: int, item_id: int, _: int) -> None:
     if what == "rank":
         cell.act(at, who, work, rank=f"0|i{dice.randrange(10**6):06d}:")
     elif what == "priority":
-        cell.act(at, who, work, priority=dice.choice(cell.workflow.priorities))
+        cell.act(at, who, work, priority=dice.choice(cell.workflow(work).priorities))
     elif what == "title":
         cell.act(at, who, work, title=f"{current['title']} ({dice.choice(('part 1', 'v2', 'beta', 'again'))})"[:120])
     elif what == "labels":
@@ -192,8 +197,8 @@ def _is_settled(cell: Cell, at: int, work: Work, running: set[int]) -> bool:
     if work.deleted:
         if work.is_published and not work.is_missed:
             return False
-        deleted_at = work.item.deleted_at
-        return deleted_at is not None and at - int(deleted_at.timestamp() * 1000) > 10 * DAY
+        gone_at = work.item.deleted_at or work.item.hidden_at
+        return work.aside is None and gone_at is not None and at - to_ms(gone_at) > 10 * DAY
     if work.done_at is None or cell.is_open(work) or at - work.done_at < KEPT:
         return False
     card = cell.state.scribe.cards[work.item.item_id]

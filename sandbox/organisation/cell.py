@@ -15,12 +15,13 @@ import msgspec
 from sandbox.model import Answer, Change, ChangeSet, Item, Link, Tool
 from sandbox.organisation import names
 from sandbox.organisation.books import ItemBook
-from sandbox.organisation.clock import DAY, WorkCalendar, local_ms, to_datetime
+from sandbox.organisation.clock import DAY, WorkCalendar, local_ms, to_datetime, to_ms
 from sandbox.organisation.plan import ACCOUNT_ZONES, CellPlan
 from sandbox.organisation.scribe import Scribe, ScribeState, Situation
 from sandbox.organisation.state import CellState, TeamState, Work
-from sandbox.organisation.workflow import WORKFLOWS
+from sandbox.organisation.workflow import Workflow, workflow_of
 
+NEVER = 1 << 60
 EARLY, LATE = -(1 << 40), 1 << 40  # before, and after, everything else of one millisecond
 Handler = Callable[["Cell", int, int, int], None]
 _item_encoder = msgspec.msgpack.Encoder()
@@ -32,7 +33,6 @@ class Cell:
         self.dice = Random(f"{plan.seed}/{plan.cell}")
         self.zone = ACCOUNT_ZONES[plan.tool]
         self.is_jira = plan.tool is not Tool.AZURE_DEVOPS
-        self.workflow = WORKFLOWS[plan.tool]
         self.state = state or _fresh(plan, self.dice)
         version, words, gauss = self.state.dice
         self.dice.setstate((version, tuple(words), gauss))
@@ -40,6 +40,8 @@ class Cell:
         self.now = 0
         self._calendars: dict[int, WorkCalendar] = {}
         self._people = {person.person_id: person for person in plan.people}
+        self._workflows = {project.project_id: workflow_of(project) for project in plan.projects}
+        self._staff: dict[int, tuple[int, list[int]]] = {}
         self.answers: list[Answer] = []
         self.filed: list[tuple[int, str, bytes, ItemBook | None]] = []  # items nothing can happen to any more
         self.handlers: dict[str, Handler] = {}
@@ -89,7 +91,24 @@ class Cell:
         return self.state.teams[team_id].team.members[0]
 
     def member(self, team_id: int) -> int:
-        return self.dice.choice(self.state.teams[team_id].team.members[1:])
+        """Somebody of the team who still works here, and is not the owner."""
+        until, staff = self._staff.get(team_id, (0, []))
+        if self.now >= until:
+            until, staff = self._staff[team_id] = self._staff_now(team_id)
+        return self.dice.choice(staff)
+
+    def _staff_now(self, team_id: int) -> tuple[int, list[int]]:
+        """Until when the team stays as it is, and who is in it."""
+        leaving = {number: self._leaves_at(number) for number in self.state.teams[team_id].team.members[1:]}
+        later = [at for at in leaving.values() if at > self.now]
+        return min(later), [number for number, at in leaving.items() if at > self.now]
+
+    def _leaves_at(self, person_id: int) -> int:
+        left = self._people[person_id].deactivated_at
+        return NEVER if left is None else to_ms(left)
+
+    def is_here(self, person_id: int) -> bool:
+        return self._leaves_at(person_id) > self.now
 
     # Items
 
@@ -105,8 +124,14 @@ class Cell:
         base = {"item": 10000 if self.is_jira else 0, "change": 50000}.get(what, 0)
         return base + counters[what] * self.plan.site_cells + self.plan.rank
 
+    def workflow(self, work: Work) -> Workflow:
+        return self._workflows[work.project_id]
+
+    def workflow_at(self, project_id: int) -> Workflow:
+        return self._workflows[project_id]
+
     def stage(self, work: Work) -> str:
-        return self.workflow.stage(work.status, work.item.current["resolution"])
+        return self.workflow(work).stage(work.status, work.item.current["resolution"])
 
     def is_open(self, work: Work) -> bool:
         return not work.deleted and work.status not in ("done", "removed")
@@ -118,25 +143,29 @@ class Cell:
         project_id = team.project_id
         state.numbers[project_id] = number = state.numbers.get(project_id, 0) + 1
         key = f"{state.projects[project_id].key}-{number}"
+        workflow = self._workflows[project_id]
         initial: dict[str, str | None] = {
-            "type": self.workflow.types[kind],
+            "type": workflow.types[kind],
             "title": names.title(self.dice, kind),
-            "status": str(self.workflow.statuses[role]),
+            "status": str(workflow.status(role, kind)),
             "resolution": None,
             "sprint": None,
             "points": None,
             "remaining_hours": None,
+            "spent_hours": None,
             "assignee": None,
             "team": None if self.is_jira else str(team_id),
             "project": str(project_id),
             "key": key,
             "parent": None,
-            "priority": self.workflow.priorities[self.dice.choice((0, 1, 1, 2, 2, 2, 3))],
+            "priority": workflow.priorities[self.dice.choice((0, 1, 1, 2, 2, 2, 3))],
             "flagged": None,
             "release": None,
             "labels": team.label,
             "rank": f"0|i{number:06d}:",
         }
+        if not self.is_jira:
+            initial.update(comments=None, deleted=None)
         initial.update(given)
         item_id = self.number("item")
         item = Item(
@@ -179,7 +208,7 @@ class Cell:
         """
         role = new.pop("role", None)
         if role is not None:
-            new["status"] = str(self.workflow.statuses[role])
+            new["status"] = str(self.workflow(work).status(role, work.kind))
         current = work.item.current
         changes = [Change(name, current[name], value) for name, value in new.items() if current[name] != value]
         if not changes:
@@ -208,6 +237,19 @@ class Cell:
         if self.is_jira and any(change.attribute == "sprint" for change in changes):
             for child in self._living_children(work):
                 self.scribe.seen(at, child.item.item_id, self._situation(child))
+
+    def note(self, at: int, author: int, work: Work, *changes: Change) -> None:
+        """Changes that say nothing about how the item stands, written into its history alone."""
+        item = work.item
+        item.updated_at = to_datetime(at)
+        item.current.update({change.attribute: change.new for change in changes})
+        item.history.append(ChangeSet(self.number("change"), item.updated_at, author, list(changes)))
+        work.is_dirty = True
+
+    def touch(self, at: int, work: Work) -> None:
+        """Something that the tool keeps outside of the history: the item counts as updated."""
+        work.item.updated_at = to_datetime(at)
+        work.is_dirty = True
 
     def _living_children(self, work: Work) -> Iterator[Work]:
         for child_id in work.children:
@@ -259,8 +301,7 @@ class Cell:
         kind = self.dice.choice(("Blocks", "Relates"))
         work.item.links.append(Link(self.number("link"), kind, target.item.item_id, to_datetime(at), author))
         for end in (work, target):
-            end.item.updated_at = to_datetime(at)
-            end.is_dirty = True
+            self.touch(at, end)
 
     def delete(self, at: int, author: int, work: Work) -> None:
         """Jira says nothing of a deletion: whoever knew the item misses it at his next look, so the scribe waits."""
@@ -317,6 +358,7 @@ def _fresh(plan: CellPlan, dice: Random) -> CellState:
         numbers={},
         sprints={},
         releases={},
+        reopening=[],
         scribe=ScribeState(zone=ACCOUNT_ZONES[plan.tool]),
     )
     heapq.heappush(state.heap, (local_ms(state.account_time_zone, plan.started_on), EARLY, "day", 0, 0))

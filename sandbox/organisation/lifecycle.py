@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sandbox.model import Worklog
 from sandbox.organisation.cell import Cell
-from sandbox.organisation.clock import DAY, HOUR, MINUTE
+from sandbox.organisation.clock import DAY, HOUR, MINUTE, to_datetime
 from sandbox.organisation.state import Work
 from sandbox.organisation.workflow import DROPPED
 
@@ -29,13 +30,16 @@ def begin(cell: Cell, at: int, item_id: int, turn: int) -> None:
 def start(cell: Cell, at: int, work: Work, **more: str | None) -> None:
     who = cell.member(work.team_id)
     work.turn += 1
-    cell.act(at, who, work, role="doing", assignee=str(who), **more)
+    analyses = cell.is_jira and at < cell.plan.status_dropped_at and cell.dice.random() < 0.12
+    cell.act(at, who, work, role="analysis" if analyses else "doing", assignee=str(who), **more)
     team = cell.team(work.team_id)
     if work.item.item_id not in team.doing:
         team.doing.append(work.item.item_id)
     effort = cell.hours(3 + 3.5 * (3 if work.points is None else work.points), 0.55) * work.effort_factor
     if work.kind == "story" and not work.children and cell.dice.random() < 0.42:
         _split(cell, at + cell.dice.randrange(2 * MINUTE, 50 * MINUTE), work, effort)
+    if analyses:
+        cell.schedule(cell.worktime(who, at, effort * 0.2), "analysed", work.item.item_id, work.turn)
     if cell.dice.random() < 0.12:
         cell.schedule(cell.worktime(who, at, effort * 0.4), "wait", work.item.item_id, work.turn)
     if cell.dice.random() < 0.1:
@@ -44,7 +48,15 @@ def start(cell: Cell, at: int, work: Work, **more: str | None) -> None:
 
 
 def assignee(cell: Cell, work: Work) -> int:
-    return int(work.item.current["assignee"] or 0) or cell.member(work.team_id)
+    """Who works on it; somebody else of the team if that is nobody, or has left."""
+    who = int(work.item.current["assignee"] or 0)
+    return who if who and cell.is_here(who) else cell.member(work.team_id)
+
+
+def analysed(cell: Cell, at: int, item_id: int, turn: int) -> None:
+    work = cell.work(item_id)
+    if work is not None and work.turn == turn and work.status == "analysis":
+        cell.act(at, assignee(cell, work), work, role="doing")
 
 
 def wait(cell: Cell, at: int, item_id: int, turn: int) -> None:
@@ -88,14 +100,15 @@ def unflag(cell: Cell, at: int, item_id: int, _: int) -> None:
 def hand_over(cell: Cell, at: int, item_id: int, turn: int) -> None:
     """To review; small things go straight to done."""
     work = cell.work(item_id)
-    if work is None or work.turn != turn or work.status not in ("doing", "waiting"):
+    if work is None or work.turn != turn or work.status not in ("analysis", "doing", "waiting"):
         return
     who = assignee(cell, work)
     if cell.dice.random() < 0.12:
         finish(cell, at, work)
         return
     work.turn += 1
-    more = {} if cell.workflow.reviewed is None else {"resolution": cell.workflow.reviewed}
+    reviewed = cell.workflow(work).reviewed
+    more = {} if reviewed is None else {"resolution": reviewed}
     cell.act(at, who, work, role="review", **more)
     cell.schedule(cell.worktime(who, at, cell.hours(4, 0.9)), "judge", item_id, work.turn)
 
@@ -126,8 +139,8 @@ def finish(cell: Cell, at: int, work: Work, **more: str | None) -> None:
     work.turn += 1
     if work.item.current["release"] is None and cell.dice.random() < 0.5 and team.release:
         more["release"] = str(team.release)
-    if cell.workflow.resolved is not None:
-        more["resolution"] = cell.workflow.resolved
+    if (resolved := cell.workflow(work).resolved) is not None:
+        more["resolution"] = resolved
     cell.act(at, who, work, role="done", **more)
     work.done_at = at
     if item_id in team.doing:
@@ -149,7 +162,7 @@ def drop(cell: Cell, at: int, work: Work, who: int) -> None:
     team = cell.team(work.team_id)
     work.turn += 1
     reason = cell.dice.choice(DROPPED[1:] if work.kind == "bug" else DROPPED[:2])
-    if cell.is_jira or work.kind == "bug":
+    if work.kind in cell.workflow(work).drops_as_done:
         cell.act(at, who, work, role="done", resolution=reason)
     else:
         cell.act(at, who, work, role="removed", resolution=None)
@@ -224,6 +237,7 @@ def begin_subtask(cell: Cell, at: int, item_id: int, who: int) -> None:
     work = cell.work(item_id)
     if work is None or work.status != "new":
         return
+    who = who if cell.is_here(who) else cell.member(work.team_id)
     cell.act(at, who, work, role="doing", assignee=str(who))
     hours = float(work.item.current["remaining_hours"] or 1)
     for part in (0.4, 0.75):
@@ -238,7 +252,9 @@ def burn(cell: Cell, at: int, item_id: int, percent: int) -> None:
         return
     initial = float(work.item.initial["remaining_hours"] or 1)
     left = round(2 * initial * percent / 100 * cell.dice.choice((0.8, 1, 1, 1.5))) / 2
-    cell.act(at, assignee(cell, work), work, remaining_hours=f"{left:g}")
+    who = assignee(cell, work)
+    spent = log_work(cell, at, work, who, max(0.5, round(initial * cell.dice.choice((0.5, 0.7, 0.9))) / 2))
+    cell.act(at, who, work, remaining_hours=f"{left:g}", spent_hours=spent)
 
 
 def end_subtask(cell: Cell, at: int, item_id: int, _: int) -> None:
@@ -248,13 +264,26 @@ def end_subtask(cell: Cell, at: int, item_id: int, _: int) -> None:
 
 
 def _close_subtask(cell: Cell, at: int, work: Work) -> None:
-    more = {} if cell.workflow.resolved is None else {"resolution": cell.workflow.resolved}
-    cell.act(at, assignee(cell, work), work, role="done", remaining_hours="0", **more)
+    resolved = cell.workflow(work).resolved
+    more: dict[str, str | None] = {} if resolved is None else {"resolution": resolved}
+    who = assignee(cell, work)
+    if left := float(work.item.current["remaining_hours"] or 0):
+        more["spent_hours"] = log_work(cell, at, work, who, left)
+    cell.act(at, who, work, role="done", remaining_hours="0", **more)
     work.done_at = at
+
+
+def log_work(cell: Cell, at: int, work: Work, who: int, hours: float) -> str:
+    """Somebody notes the hours worked; returns the new sum. Jira keeps each note, Azure DevOps the sum alone."""
+    if cell.is_jira:
+        started_at = to_datetime(at - int(hours * HOUR))
+        work.item.worklogs.append(Worklog(cell.number("worklog"), to_datetime(at), who, started_at, hours))
+    return f"{float(work.item.current['spent_hours'] or 0) + hours:g}"
 
 
 HANDLERS = {
     "begin": begin,
+    "analysed": analysed,
     "wait": wait,
     "resume": resume,
     "flag": flag,

@@ -34,6 +34,8 @@ CHANCES = {
     "new_team": 0.15,
     "leaves_closed": 0.12,
     "type_change": 0.15,
+    "created_doing": 0.2,
+    "two_sprints": 0.2,
 }
 
 
@@ -127,7 +129,7 @@ def created_done(cell: Cell, at: int, team_id: int, _: int) -> None:
             sprint=str(active),
             points=points,
             role="done",
-            resolution=cell.workflow.resolved,
+            resolution=cell.workflow_at(cell.team(team_id).team.project_id).resolved,
         )
         work.done_at = at
         cell.team(team_id).recently_done.append(work.item.item_id)
@@ -200,7 +202,7 @@ def estimate_lost(cell: Cell, at: int, team_id: int, _: int) -> None:
 def late_verdict(cell: Cell, at: int, team_id: int, _: int) -> None:
     """The resolution of a finished item is corrected: it was a duplicate after all."""
     work = any_of(cell, on_board(cell, team_id, "done"))
-    if work is not None and cell.stage(work) == "done":
+    if work is not None and cell.stage(work) == "done" and cell.workflow(work).has_resolutions:
         work.turn += 1
         cell.act(at, cell.owner(team_id), work, resolution=DROPPED[1])
 

@@ -57,6 +57,8 @@ def _hand_to(cell: Cell, at: int, work: Work, team_id: int, **more: str | None) 
         work.item.key = f"{cell.state.projects[new.project_id].key}-{number}"
         work.project_id = new.project_id
         more.update(project=str(new.project_id), key=work.item.key, parent=None)
+        if not cell.is_jira:  # perhaps of another process, with other types and states
+            more.update(role=work.status, type=cell.workflow(work).types[work.kind])
     if cell.is_jira:
         labels = [label for label in (work.item.current["labels"] or "").split() if label != old.label]
         more["labels"] = " ".join([*labels, *([new.label] if new.label else [])]) or None
@@ -81,7 +83,7 @@ def type_change(cell: Cell, at: int, team_id: int, _: int) -> None:
     work = any_of(cell, works)
     if work is not None:
         work.kind = "story" if work.kind == "bug" else "bug"
-        cell.act(at, assignee(cell, work), work, type=cell.workflow.types[work.kind])
+        cell.act(at, assignee(cell, work), work, type=cell.workflow(work).types[work.kind])
 
 
 HANDLERS = {

@@ -10,12 +10,12 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from sandbox.model import Answer, Item, Person, Project, Release, Site, Sprint, Team, Tool
+from sandbox.model import Answer, Item, Person, Project, Release, Site, Sprint, Status, Team, Tool
 from sandbox.organisation import storage
 from sandbox.organisation.books import ItemBook, PeriodBook, SprintBook, SurveyBook
 from sandbox.organisation.clock import DAY, to_datetime
-from sandbox.organisation.plan import ACCOUNT_ZONES, SITE_NAMES, TOOLS, Plan
-from sandbox.organisation.workflow import statuses_of
+from sandbox.organisation.plan import ACCOUNT_ZONES, SITE_NAMES, TOOLS, Plan, status_dropped_at
+from sandbox.organisation.workflow import STATUS_DROPPED, statuses_of
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
@@ -68,22 +68,33 @@ class Organisation:
         return [self.site(tool) for tool in TOOLS]
 
     def site(self, tool: Tool) -> Site:
-        """Everything about one tool but its items. Statuses carry today's names, and the former ones."""
-        started_at = to_datetime((self._plan.started_on - 719163) * DAY)
-        renamed_at = started_at + (self._first_until - started_at) * 0.55
-        renamed_next_at = self._first_until + (self._first_until - started_at) * 0.01
+        """Everything about one tool but its items, as far as the account may see it.
+
+        Statuses and people carry today's names, and the former ones.
+        """
         return Site(
             tool=tool,
             name=SITE_NAMES[tool],
             account_time_zone=ACCOUNT_ZONES[tool],
-            people=self._parts(tool, "person", Person),
-            statuses=statuses_of(tool, _whole(renamed_at), _whole(renamed_next_at), self.now),
-            projects=self._parts(tool, "project", Project),
+            people=[_known(person, self.now) for person in self._parts(tool, "person", Person)],
+            statuses=self._statuses(tool),
+            projects=[project for project in self._parts(tool, "project", Project) if project.is_visible],
             teams=self._parts(tool, "team", Team),
             sprints=self._parts(tool, "sprint", Sprint),
             releases=self._parts(tool, "release", Release),
             now=self.now,
         )
+
+    def _statuses(self, tool: Tool) -> list[Status]:
+        started_at = to_datetime((self._plan.started_on - 719163) * DAY)
+        renamed_at = started_at + (self._first_until - started_at) * 0.55
+        renamed_next_at = self._first_until + (self._first_until - started_at) * 0.01
+        statuses = statuses_of(tool, _whole(renamed_at), _whole(renamed_next_at), self.now)
+        dropped_at = to_datetime(status_dropped_at(self._plan, ACCOUNT_ZONES[tool]))
+        for status in statuses:
+            if status.status_id == STATUS_DROPPED and dropped_at <= self.now:
+                status.deleted_at = dropped_at
+        return statuses
 
     def _parts(self, tool: Tool, kind: str, struct: type[_Struct]) -> list[_Struct]:
         rows = self._connection.execute(
@@ -179,6 +190,22 @@ def _decoded(rows: sqlite3.Cursor, struct: type[_Struct]) -> Iterator[_Struct]:
     decoder = msgspec.msgpack.Decoder(struct)
     for (body,) in rows:
         yield decoder.decode(body)
+
+
+def _known(person: Person, now: datetime) -> Person:
+    """A person as they are known now: what is still to come is not known."""
+    past = {name: at if at is not None and at <= now else None for name, at in _fate(person).items()}
+    if not person.former_names or person.former_names[0][0] <= now:
+        name, former = person.name, person.former_names
+    else:
+        name, former = person.former_names[0][1], []
+    return msgspec.structs.replace(
+        person, name=name, former_names=former, is_active=past["deactivated_at"] is None, **past
+    )
+
+
+def _fate(person: Person) -> dict[str, datetime | None]:
+    return {"deactivated_at": person.deactivated_at, "removed_at": person.removed_at}
 
 
 def _whole(instant: datetime) -> datetime:

@@ -15,6 +15,7 @@ import msgspec
 
 from sandbox.organisation import (
     backlog,
+    corners,
     deletions,
     kanban,
     lifecycle,
@@ -38,6 +39,7 @@ HANDLERS: dict[str, Handler] = {
     **mishaps.HANDLERS,
     **moves.HANDLERS,
     **deletions.HANDLERS,
+    **corners.HANDLERS,
     **surveys.HANDLERS,
 }
 ALONE = 6000  # up to so many items one process is quicker than starting others
@@ -122,8 +124,9 @@ def _periods(cell: Cell, now: int) -> list[tuple[int, str, bytes]]:
 
 def _forget_closed_sprints(cell: Cell) -> None:
     """Closed sprints are in the file now."""
-    kept = {sprint_id: sprint for sprint_id, sprint in cell.state.sprints.items() if sprint.closed_at is None}
-    cell.state.sprints = kept
+    state = cell.state
+    kept = [number for number, sprint in state.sprints.items() if sprint.closed_at is None or number in state.reopening]
+    state.sprints = {number: state.sprints[number] for number in kept}
 
 
 def _unnoticed(more: int) -> None:

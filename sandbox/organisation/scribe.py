@@ -11,14 +11,17 @@ afterwards for all of the past, so such lines are written in pencil: team 0, res
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 import msgspec
 
 from sandbox.model import Answer
 from sandbox.organisation.books import SurveyBook
+from sandbox.organisation.clock import to_datetime
 from sandbox.organisation.flow_book import Card, FlowBook, Period, month_of, week_of
-from sandbox.organisation.ledger import Ledger
+from sandbox.organisation.ledger import Ledger, Line
 
 
 class ScribeState(msgspec.Struct):
@@ -29,9 +32,17 @@ class ScribeState(msgspec.Struct):
     boards: dict[int, list[int]] = {}  # sprint that has not closed: items in it, sub-tasks too
     sprint_teams: dict[int, int] = {}
     running: dict[int, Ledger] = {}
+    closing: dict[int, Ledger] = {}  # closed, and about to be re-activated: their sheets go on
     finished: list[Ledger] = []  # closed since the books were last put away
     flow: FlowBook = msgspec.field(default_factory=FlowBook)
     surveys: dict[str, SurveyBook] = {}
+
+
+class SetAside(msgspec.Struct):
+    """An item's card, and its lines on the sheets of running sprints."""
+
+    card: Card
+    lines: dict[int, Line]
 
 
 class Situation(msgspec.Struct, gc=False):
@@ -65,16 +76,36 @@ class Scribe:
             ledger.write_down(item_id, not card.is_subtask, card.stage, card.points, card.hours)
             card.watched.append(sprint_id)
 
-    def sprint_closed(self, sprint_id: int, at: int) -> None:
-        """Jira: called after everything else of that instant; Azure DevOps: before."""
+    def sprint_closed(self, sprint_id: int, at: int, *, comes_back: bool = False) -> None:
+        """Jira: called after everything else of that instant; Azure DevOps: before.
+
+        `comes_back`: somebody will re-activate it. The sheet is added up as it stands, and a copy of it goes on.
+        """
         ledger = self.state.running.pop(sprint_id)
         ledger.closed_at = at
-        for item_id in ledger.lines:
-            card = self.state.cards.get(item_id)
-            if card is not None and sprint_id in card.watched:
-                card.watched.remove(sprint_id)
         del self.state.boards[sprint_id]
         self.state.finished.append(ledger)
+        if comes_back:
+            self.state.closing[sprint_id] = copy.deepcopy(ledger)
+        else:
+            self._look_away(ledger)
+
+    def sprint_reopened(self, sprint_id: int) -> None:
+        """As if it had never been closed."""
+        state = self.state
+        ledger = state.running[sprint_id] = state.closing.pop(sprint_id)
+        ledger.closed_at = None
+        state.finished = [other for other in state.finished if other.sprint_id != sprint_id]
+        state.boards[sprint_id] = [item_id for item_id, card in state.cards.items() if sprint_id in card.sprints]
+
+    def sprint_stays_closed(self, sprint_id: int) -> None:
+        self._look_away(self.state.closing.pop(sprint_id))
+
+    def _look_away(self, ledger: Ledger) -> None:
+        for item_id in ledger.lines:
+            card = self.state.cards.get(item_id)
+            if card is not None and ledger.sprint_id in card.watched:
+                card.watched.remove(ledger.sprint_id)
 
     # What happens to items
 
@@ -95,11 +126,26 @@ class Scribe:
         card.team = team
         card.deleted_at = at
 
+    def set_aside(self, item_id: int) -> SetAside:
+        """What is written about an item, to be put back with `put_back` when its deletion is undone."""
+        card = self.state.cards[item_id]
+        lines = {number: self.state.running[number].lines[item_id] for number in card.watched}
+        return copy.deepcopy(SetAside(card, lines))
+
+    def put_back(self, aside: SetAside) -> None:
+        """The item had never been away. No sprint of its has started or closed in the meantime."""
+        card = self.state.cards[aside.card.item_id] = aside.card
+        for sprint_id, line in aside.lines.items():
+            self.state.running[sprint_id].lines[card.item_id] = line
+        for sprint_id in card.sprints:
+            if sprint_id in self.state.boards and card.item_id not in self.state.boards[sprint_id]:
+                self.state.boards[sprint_id].append(card.item_id)
+
     def strike(self, item_ids: Iterable[int]) -> None:
         """Items that came and went before anybody could read them: as if they had never been."""
         for item_id in item_ids:
             self.state.cards.pop(item_id, None)
-            for ledger in [*self.state.running.values(), *self.state.finished]:
+            for ledger in [*self.state.running.values(), *self.state.closing.values(), *self.state.finished]:
                 ledger.lines.pop(item_id, None)
 
     def file_away(self, item_id: int) -> None:
@@ -125,7 +171,8 @@ class Scribe:
         card.filter_team = now.filter_team
         card.team = now.area_team or self._team_of_sprint(card)
         for sprint_id in card.watched:
-            self.state.running[sprint_id].happened(
+            ledger = self.state.running.get(sprint_id) or self.state.closing[sprint_id]
+            ledger.happened(
                 at, card.item_id, not card.is_subtask, sprint_id in card.sprints, now.stage, now.points, now.hours
             )
         card.moved(at, was_stage)
@@ -153,12 +200,21 @@ class Scribe:
 
     # What customers say
 
-    def answered(self, answer: Answer) -> None:
-        month = answer.submitted_at.date().replace(day=1)
-        book = self.state.surveys.setdefault(
-            f"{answer.survey}:{answer.team}:{month.isoformat()}",
-            SurveyBook(answer.survey, answer.metric, answer.team, month),
+    def rated(self, survey: str, team: str, at: int, rating: int) -> None:
+        """A service request's rating, from 1 to 5."""
+        book = self._survey(survey, "csat", team, to_datetime(at).date())
+        book.responses += 1
+        book.score_sum += rating
+        book.top_two += rating > 3
+
+    def _survey(self, survey: str, metric: str, team: str, day: date) -> SurveyBook:
+        month = day.replace(day=1)
+        return self.state.surveys.setdefault(
+            f"{survey}:{team}:{month.isoformat()}", SurveyBook(survey, metric, team, month)
         )
+
+    def answered(self, answer: Answer) -> None:
+        book = self._survey(answer.survey, answer.metric, answer.team, answer.submitted_at.date())
         if answer.score is None:
             book.blanks += 1
             return

@@ -7,6 +7,7 @@ from sandbox.organisation.cell import EARLY, LATE, Cell
 from sandbox.organisation.clock import DAY, HOUR, MINUTE, local_day, local_ms, to_datetime, to_ms
 from sandbox.organisation.lifecycle import usual_points
 from sandbox.organisation.mishaps import throw_mishaps
+from sandbox.organisation.picking import from_backlog
 from sandbox.organisation.state import TeamState, Work
 
 CAPACITY = 10.5  # items that a usual team takes into a sprint
@@ -107,7 +108,7 @@ def take(cell: Cell, at: int, item_id: int, sprint_id: int) -> None:
         cell.team(work.team_id).backlog.insert(0, item_id)
         return
     more: dict[str, str | None] = {}
-    if cell.is_jira and work.status == "new" and cell.dice.random() < 0.4:
+    if cell.workflow(work).has_ready and work.status == "new" and cell.dice.random() < 0.4:
         more["role"] = "ready"
     cell.put(at, cell.owner(work.team_id), work, sprint_id, **more)
     _move_tasks(cell, at, work, sprint_id)
@@ -163,9 +164,11 @@ def _closing_time(cell: Cell, sprint: Sprint) -> int:
 
 
 def start_iteration(cell: Cell, at: int, team_id: int, sprint_id: int) -> None:
-    """Azure DevOps: the day begins, nothing else."""
+    """Azure DevOps: the day begins, nothing else; now and then a rule puts an item in at 00:00 sharp."""
     sprint = cell.state.sprints[sprint_id]
     cell.scribe.sprint_started(sprint_id, at)
+    if cell.dice.random() < 0.2 and (late := from_backlog(cell, team_id)) is not None:
+        cell.schedule(at, "take", late.item.item_id, sprint_id)
     _opened(cell, at, team_id, cell.team(team_id), sprint)
     cell.schedule(to_ms(sprint.planned_end_at), "end_iteration", team_id, sprint_id, order=EARLY)
     friday = local_ms(cell.zone, local_day(cell.zone, to_ms(sprint.planned_end_at)) - 1, 14)
@@ -200,7 +203,28 @@ def board_read(cell: Cell, at: int, sprint_id: int, _: int) -> None:
 
 
 def board_closed(cell: Cell, at: int, sprint_id: int, _: int) -> None:
-    cell.scribe.sprint_closed(sprint_id, at)
+    cell.scribe.sprint_closed(sprint_id, at, comes_back=sprint_id in cell.state.reopening)
+
+
+def reopen_sprint(cell: Cell, at: int, team_id: int, sprint_id: int) -> None:
+    """Jira: closed too early. It is re-activated if the next one has not begun, and closed again soon.
+
+    What went on to the next sprint is now in both; some of it is taken out of the next one again.
+    """
+    cell.state.reopening.remove(sprint_id)
+    team = cell.team(team_id)
+    if team.active:
+        cell.scribe.sprint_stays_closed(sprint_id)
+        return
+    sprint = cell.state.sprints[sprint_id]
+    sprint.reopenings.append((sprint.closed_at or to_datetime(at), to_datetime(at)))
+    sprint.closed_at = None
+    team.active = sprint_id
+    cell.scribe.sprint_reopened(sprint_id)
+    for work in _left_over(cell, sprint_id):
+        if work.team_id == team_id and team.future in work.sprints and cell.dice.random() < 0.5:
+            cell.schedule(at + cell.dice.randrange(1000, 20 * MINUTE), "take", work.item.item_id, sprint_id)
+    cell.schedule(at + cell.dice.randrange(2 * HOUR, 30 * HOUR), "close_sprint", team_id, sprint_id)
 
 
 def close_sprint(cell: Cell, at: int, team_id: int, sprint_id: int) -> None:
@@ -210,7 +234,12 @@ def close_sprint(cell: Cell, at: int, team_id: int, sprint_id: int) -> None:
     sprint.closed_at = to_datetime(at)
     team.active = 0
     cell.schedule(at, "board_closed", sprint_id, order=LATE)
+    if not sprint.reopenings and cell.dice.random() < 0.12:
+        cell.state.reopening.append(sprint_id)
+        cell.schedule(at + cell.dice.randrange(5 * MINUTE, 20 * HOUR), "reopen_sprint", team_id, sprint_id)
     for work in _left_over(cell, sprint_id):
+        if work.team_id != team_id:
+            continue  # it is on another team's board too, who decides
         if cell.dice.random() < 0.85 and team.future:
             _carry(cell, at + cell.dice.choice((0, 3, 7, 41, 260)), work, team.future)
         else:
@@ -254,6 +283,8 @@ def end_iteration(cell: Cell, at: int, team_id: int, sprint_id: int) -> None:
     cell.state.sprints[sprint_id].closed_at = to_datetime(at)
     team.active = 0
     moment = at + cell.dice.choice((10, 35, 56, 57)) * HOUR + cell.dice.randrange(HOUR)
+    if left and team.future and cell.dice.random() < 0.2:
+        _carry(cell, at, left.pop(), team.future)  # by a rule, at 00:00 sharp: the iteration is over
     for work in left:
         moment += cell.dice.randrange(400, 2 * MINUTE)
         if cell.dice.random() < 0.85 and team.future:
@@ -281,6 +312,7 @@ HANDLERS = {
     "board_read": board_read,
     "board_closed": board_closed,
     "close_sprint": close_sprint,
+    "reopen_sprint": reopen_sprint,
     "carry_early": carry_early,
     "end_iteration": end_iteration,
     "return": return_to_backlog,

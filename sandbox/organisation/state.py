@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from sandbox.model import Item, Project, Release, Sprint, Team
-from sandbox.organisation.scribe import ScribeState
+from sandbox.organisation.scribe import ScribeState, SetAside
 
 
 class Work(msgspec.Struct):
@@ -21,7 +21,7 @@ class Work(msgspec.Struct):
     kind: str  # epic, story, bug, task, subtask
     team_id: int  # who works on it
     project_id: int
-    status: str  # role in the workflow: new, ready, doing, waiting, review, done, removed
+    status: str  # role in the workflow: new, ready, analysis, doing, waiting, review, done, removed
     points: float | None = None
     sprints: list[int] = []  # as the tool's field holds them: Jira keeps closed ones
     children: list[int] = []
@@ -34,6 +34,7 @@ class Work(msgspec.Struct):
     is_missed: bool = False  # the world has noticed that it was deleted
     is_dirty: bool = True
     is_published: bool = False  # an earlier run has shown it to the world
+    aside: SetAside | None = None  # in the recycle bin, and about to be restored: what the scribe knew
 
 
 class TeamState(msgspec.Struct):
@@ -66,8 +67,9 @@ class CellState(msgspec.Struct):
     teams: dict[int, TeamState]
     projects: dict[int, Project]
     numbers: dict[int, int]  # last item number of a project
-    sprints: dict[int, Sprint]  # those that are not closed, or closed lately
+    sprints: dict[int, Sprint]  # those that are not closed, or will be re-activated
     releases: dict[int, Release]
+    reopening: list[int]  # sprints that were closed too early
     scribe: ScribeState
 
 

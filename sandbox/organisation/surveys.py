@@ -5,12 +5,14 @@ What they say follows from what they got: teams whose work came late or came bac
 
 from __future__ import annotations
 
-from sandbox.model import Answer
+from sandbox.model import Answer, Satisfaction, Team
 from sandbox.organisation.cell import Cell
 from sandbox.organisation.clock import DAY, HOUR, to_datetime
+from sandbox.organisation.state import Work
 
 NPS_SURVEY = "Relationship survey"
 CSAT_SURVEY = "Delivery feedback"
+DESK_SURVEY = "Service desk"  # ratings that Jira keeps with its requests; no survey file has them
 BLANK = 99  # as a score in an event's argument
 _PRAISE = ("Great work, thank you.", "Just what we needed.", "Fast and friendly.", "")
 _BLAME = ("Took far too long.", "Had to send it back.", "Nobody told us about the delay.", "")
@@ -31,13 +33,25 @@ def ask(cell: Cell, at: int, team_id: int, _: int) -> None:
 def rate(cell: Cell, at: int, item_id: int, _: int) -> None:
     """The customer of a finished item rates it from 1 to 5."""
     work = cell.work(item_id)
-    if work is None or work.status != "done":
+    if work is None or work.status != "done" or work.item.satisfaction is not None:
         return
+    project = cell.state.projects[work.project_id]
     score = round(cell.dice.gauss(4.5 - 0.9 * min(2, work.carried) - 1.1 * min(2, work.reopened), 0.7))
-    if cell.dice.random() < 0.05:
+    if project.kind == "service_desk":
+        _satisfied(cell, at, work, max(1, min(5, score)))
+    elif cell.dice.random() < 0.05:
         _answer(cell, at, CSAT_SURVEY, "csat", work.team_id, None)
     else:
         _answer(cell, at, CSAT_SURVEY, "csat", work.team_id, max(1, min(5, score)))
+
+
+def _satisfied(cell: Cell, at: int, work: Work, rating: int) -> None:
+    """A service desk asks its customers itself, and keeps the rating with the request."""
+    dice, team = cell.dice, cell.team(work.team_id).team
+    comment = dice.choice(_PRAISE if rating > 3 else _BLAME) if dice.random() < 0.4 else ""
+    work.item.satisfaction = Satisfaction(to_datetime(at), rating, comment, _customer(cell, team))
+    cell.touch(at, work)
+    cell.scribe.rated(DESK_SURVEY, team.name, at, rating)
 
 
 def nps(cell: Cell, at: int, team_id: int, score: int) -> None:
@@ -56,7 +70,7 @@ def _answer(cell: Cell, at: int, survey: str, metric: str, team_id: int, score: 
         survey=survey,
         metric=metric,
         submitted_at=to_datetime(at // 1000 * 1000),
-        respondent_email=f"customer{dice.randrange(1, 60)}.{team.name.lower().replace(' ', '')}@example.org",
+        respondent_email=_customer(cell, team),
         score=score,
         scale_min=low,
         scale_max=high,
@@ -68,5 +82,9 @@ def _answer(cell: Cell, at: int, survey: str, metric: str, team_id: int, score: 
     cell.scribe.answered(answer)
 
 
+def _customer(cell: Cell, team: Team) -> str:
+    return f"customer{cell.dice.randrange(1, 60)}.{team.name.lower().replace(' ', '')}@example.org"
+
+
 HANDLERS = {"ask": ask, "rate": rate, "nps": nps}
-__all__ = ["CSAT_SURVEY", "HANDLERS", "HOUR", "NPS_SURVEY"]
+__all__ = ["CSAT_SURVEY", "DESK_SURVEY", "HANDLERS", "HOUR", "NPS_SURVEY"]

@@ -38,6 +38,11 @@ class Moment:
     sprints: frozenset[int]
 
 
+def gone_at(item: Item) -> datetime | None:
+    """When it was deleted or moved out of sight."""
+    return item.deleted_at or item.hidden_at
+
+
 class Reader:
     """Reads a site's items as an outsider does: from the initial values and the changes."""
 
@@ -50,7 +55,7 @@ class Reader:
         self.items = [item for item in organisation.items(tool) if not self.is_gone(item)]
 
     def is_gone(self, item: Item) -> bool:
-        return item.deleted_at is not None and (self.is_jira or item.is_destroyed)
+        return gone_at(item) is not None and (self.is_jira or item.is_destroyed)
 
     def moment(self, at: datetime, values: dict[str, str | None]) -> Moment:
         stage = self.stages[values["status"] or ""]
@@ -71,8 +76,8 @@ class Reader:
                 values[change.attribute] = change.new
             found.append(self.moment(changes.at, values))
         assert values == item.current
-        if item.deleted_at is not None:
-            missed = self.now if self.is_jira else item.deleted_at  # Jira does not say when
+        if (gone := gone_at(item)) is not None:
+            missed = self.now if self.is_jira else gone  # Jira does not say when
             found.append(Moment(missed, found[-1].stage, found[-1].points, frozenset()))
         return found
 
@@ -84,7 +89,7 @@ class SeenReader(Reader):
         self.known = {
             item_id
             for (of_tool, item_id), item in before.items()
-            if of_tool is tool and not (item.deleted_at and (tool is not Tool.AZURE_DEVOPS or item.is_destroyed))
+            if of_tool is tool and not (gone_at(item) and (tool is not Tool.AZURE_DEVOPS or item.is_destroyed))
         }
         super().__init__(organisation, tool)
 
@@ -110,8 +115,9 @@ def _judge(reader: Reader, sprint: Sprint, now: datetime, moments: list[Moment],
     assert sprint.started_at is not None
     close, key = sprint.closed_at or now, sprint.sprint_id
     includes_close = reader.is_jira or sprint.closed_at is None
-    before = [moment for moment in moments if moment.at <= sprint.started_at]
-    during = [moment for moment in moments if sprint.started_at < moment.at <= close]
+    includes_start = sprint.started_at + timedelta(milliseconds=reader.is_jira)
+    before = [moment for moment in moments if moment.at < includes_start]
+    during = [moment for moment in moments if includes_start <= moment.at <= close]
     during = [moment for moment in during if includes_close or moment.at < close]
     first = before[-1] if before else Moment(sprint.started_at, "", None, frozenset())
     if any(key in moment.sprints for moment in [first, *during]):

@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.model import Tool
 from sandbox.organisation import Organisation, simulate
+from sandbox.organisation.surveys import DESK_SURVEY
 from tests.sandbox.outsider import (
     OPEN,
     Reader,
@@ -153,7 +154,10 @@ def test_work_in_progress_now(organisation: Organisation) -> None:
 def test_survey_books_agree_with_the_answers(organisation: Organisation) -> None:
     told = {(book.survey, book.team, book.month): book for book in organisation.books().surveys()}
     answers = list(organisation.answers())
-    assert sum(book.responses + book.blanks for book in told.values()) == len(answers)
+    ratings = [item.satisfaction for tool in Tool for item in organisation.items(tool) if item.satisfaction]
+    assert ratings
+    assert sum(book.responses + book.blanks for book in told.values()) == len(answers) + len(ratings)
+    assert sum(book.score_sum for book in told.values() if book.survey == DESK_SURVEY) == sum(r.rating for r in ratings)
     seen: Counter[tuple[str, str, date]] = Counter()
     for answer in answers:
         if answer.metric == "nps" and answer.score is not None:
