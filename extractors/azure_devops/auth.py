@@ -78,13 +78,13 @@ class ServicePrincipalAuth(AuthBase):
 
         False if it was refused with a token that was made for it: another one would not help.
         """
-        if getattr(request, "was_renewed", False):
-            return False
         with self._lock:
             if request.headers.get("Authorization") == f"Bearer {self._token}":
+                if getattr(request, "has_own_token", False):
+                    return False
                 self._fetch()
+                request.has_own_token = True  # type: ignore[attr-defined]
             self._sign(request)
-        request.was_renewed = True  # type: ignore[attr-defined]
         return True
 
     def _sign(self, request: requests.PreparedRequest) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import numpy as np
@@ -119,7 +119,7 @@ class Extraction:
         is_hosted = host == "dev.azure.com" or host.endswith(".visualstudio.com")
         self.writer.describe(
             deployment=site.deployment if site else ("services" if is_hosted else "server"),
-            name=parts.path.strip("/").split("/")[-1] or host.split(".")[0],
+            name=unquote(parts.path.strip("/").split("/")[-1]) or host.split(".")[0],
             url=self.client.base_url,
             time_zone=self.connection.time_zone or "UTC",
             tool_version=None,

@@ -13,7 +13,7 @@ import msgspec
 
 from extractors.azure_devops.people import People
 from extractors.azure_devops.records import instant_of
-from extractors.rows import canonical_json
+from extractors.rows import canonical_json, digest
 
 LINKS = "azure_devops/links"
 HIERARCHY = "System.LinkTypes.Hierarchy"
@@ -65,8 +65,10 @@ def parent_rows(
 
 def _event(source: str, target: str, link_type: str, changed_at: datetime | None, *, is_active: bool) -> dict[str, Any]:
     stamp = changed_at.isoformat() if changed_at else ""
+    record_id = f"{source}:{target}:{link_type}:{stamp}:{str(is_active).lower()}"
     return {
-        "record_id": f"{source}:{target}:{link_type}:{stamp}:{str(is_active).lower()}",
+        "record_id": record_id,
+        "payload_hash": digest(record_id.encode()),  # an event never changes, whoever tells it
         "updated_at": changed_at,
         "source_id": source,
         "target_id": target,

@@ -25,6 +25,8 @@ LOCATIONS = [
     ("603fe2ac-9723-48b9-88ad-09305aa6c6e1", "core", "projects", "_apis/{resource}/{*projectId}"),
     ("d30a3dd1-f8ba-442a-b86a-bd0c0c383e59", "core", "teams", "_apis/projects/{projectId}/{resource}/{*teamId}"),
 ]
+CATEGORIES = {"New": "Proposed", "Active": "InProgress", "Closed": "Completed", "Removed": "Removed",
+              "Approved": "Proposed", "Committed": "InProgress", "Done": "Completed"}  # fmt: skip
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 Reply = tuple[int, Any]
 
@@ -55,6 +57,11 @@ class Organisation:
         self.clock = START
         self.now: datetime | None = None  # what the server's Date header says; None: the real time
         self.requests: list[str] = []
+        self.base = "/pmo"  # what comes before every path: an organisation, or a collection of a server
+        self.bearers: set[str] = set()  # tokens of service principals that are good
+        self.bearer_seconds = 3599
+        self.types = {"User Story": ["New", "Active", "Closed", "Removed"]}
+        self.processes: dict[str, dict[str, dict[str, str]]] = {}  # process -> type -> state -> category
         self.faults: list[Callable[[str, str], None]] = []
 
     def add_project(self, name: str, *teams: str) -> None:
@@ -173,6 +180,8 @@ class Organisation:
             (r"/_apis/wit/workitemsbatch", self.items_batch),
             (r"/_apis/wit/workItems/(\d+)/revisions", self.item_revisions),
             (r"/_apis/wit/workItems/(\d+)/updates", self.item_updates),
+            (r"/_apis/work/processes", lambda **_: listed([{"typeId": name} for name in self.processes])),
+            (r"/_apis/work/processes/([^/]+)/workItemTypes", self.process_types),
             (r"/([^/]+)/([^/]+)/_apis/work/(.+)", self.work),
         ]  # fmt: skip
 
@@ -226,10 +235,16 @@ class Organisation:
 
     def item_types(self, project: str, **_: Any) -> Any:
         self.project_name(project)
-        states = [("New", "Proposed"), ("Active", "InProgress"), ("Closed", "Completed"), ("Removed", "Removed")]
         return listed([
-            {"name": "User Story", "referenceName": "Microsoft.VSTS.WorkItemTypes.UserStory", "isDisabled": False,
-             "states": [{"name": name, "category": category} for name, category in states]},
+            {"name": kind, "referenceName": f"Microsoft.VSTS.WorkItemTypes.{kind.replace(' ', '')}",
+             "isDisabled": False, "states": [{"name": state, "category": CATEGORIES[state]} for state in states]}
+            for kind, states in self.types.items()
+        ])  # fmt: skip
+
+    def process_types(self, process: str, **_: Any) -> Any:
+        return listed([
+            {"name": kind, "states": [{"name": state, "stateCategory": one} for state, one in states.items()]}
+            for kind, states in self.processes[process].items()
         ])  # fmt: skip
 
     def recycle_bin(self, project: str, query: dict[str, str], **_: Any) -> Any:
@@ -370,7 +385,7 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        path = unquote(parts.path).removeprefix("/pmo")
+        path = unquote(parts.path).removeprefix(self.organisation.base)
         self.organisation.requests.append(f"{self.command} {self.path}")
         try:
             if path.endswith("/oauth2/v2.0/token"):
@@ -385,14 +400,18 @@ class Handler(BaseHTTPRequestHandler):
     def sign_in(self, form: dict[str, list[str]]) -> Any:
         if form["client_secret"] != ["secret"] or form["grant_type"] != ["client_credentials"]:
             raise Fault(401, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret."})
-        return {"access_token": "entra-token", "expires_in": 3599, "token_type": "Bearer"}
+        token = f"entra-{len(self.organisation.requests)}"
+        self.organisation.bearers.add(token)
+        return {"access_token": token, "expires_in": self.organisation.bearer_seconds, "token_type": "Bearer"}
 
     def is_signed(self) -> bool:
         kind, _, value = self.headers.get("Authorization", "").partition(" ")
         if kind == "Basic":
             user, _, token = base64.b64decode(value).decode().partition(":")
             return user == "" and token in self.tokens
-        return kind == "Bearer" and value == "entra-token"
+        if kind == "Bearer" and value not in self.organisation.bearers:
+            raise Fault(401, {"message": "TF400813: The user is not authorized to access this resource."})
+        return kind == "Bearer"
 
     def send(self, status: int, body: Any, headers: dict[str, str]) -> None:
         data = (
@@ -415,7 +434,7 @@ class AzureDevOpsServer:
         handler = type("BoundHandler", (Handler,), {"organisation": organisation})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.origin = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.url = f"{self.origin}/pmo"
+        self.url = f"{self.origin}{organisation.base}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()

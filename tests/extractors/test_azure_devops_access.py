@@ -7,6 +7,7 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import certifi
 import pytest
@@ -60,6 +61,85 @@ def test_a_service_principal_signs_in_at_entra(site: Site) -> None:
         site.run(client_secret=Secret("canary-spent"), **principal)
     assert "ADO_SECRET" in str(caught.value)
     assert "canary" not in str(caught.value)
+
+
+PRINCIPAL: dict[str, Any] = {
+    "token": Secret(""), "tenant_id": "tenant", "client_id": "client", "client_secret": Secret("secret"),
+    "client_secret_env": "ADO_SECRET",
+}  # fmt: skip
+
+
+def test_a_token_is_renewed_before_it_ends(site: Site, organisation: Organisation) -> None:
+    organisation.bearer_seconds = 0
+    site.run(**PRINCIPAL)
+    signed_in = site.asked("/oauth2/v2.0/token")
+    assert signed_in > 5  # it counts as spent at once, so that nearly every call has to sign in
+    organisation.requests.clear()
+    organisation.bearer_seconds = 3599
+    site.run(**PRINCIPAL)
+    assert site.asked("/oauth2/v2.0/token") == 1
+
+
+@pytest.mark.parametrize("at", ["/workitemtypes", "/workitemlinks", "/teams"])
+def test_a_token_that_is_revoked_on_the_way_is_renewed_once(site: Site, organisation: Organisation, at: str) -> None:
+    revoked = []
+
+    def revoke(_: str, path: str) -> None:
+        if path.endswith(at) and not revoked:
+            revoked.append(path)
+            organisation.bearers.clear()
+
+    organisation.faults = [revoke]
+    assert site.run(**PRINCIPAL).is_complete
+    assert len(revoked) == 1
+    assert site.asked("/oauth2/v2.0/token") == 2  # many calls at once were refused, one of them signed in again
+    assert set(site.rows("revisions")) == site.expected_revisions()
+
+
+def test_a_principal_that_may_not_come_in_is_an_error_and_no_loop(site: Site, organisation: Organisation) -> None:
+    organisation.faults = [lambda *_: organisation.bearers.clear() or _raise_401()]  # type: ignore[func-returns-value]
+    with pytest.raises(AuthError):
+        site.run(**PRINCIPAL)
+    assert site.asked("/oauth2/v2.0/token") <= 4
+
+
+def _raise_401() -> None:
+    raise Fault(401, {"message": "TF400813: not authorized"})
+
+
+@pytest.mark.parametrize("base", ["/tfs/DefaultCollection", "/Default%20Collection", ""])
+def test_a_collection_of_a_server(tmp_path: Path, organisation: Organisation, base: str) -> None:
+    organisation.base = unquote(base)
+    with AzureDevOpsServer(organisation) as server:
+        site = Site(tmp_path, organisation, server)
+        site.server.url = f"{server.origin}{base}/"
+        assert site.run().is_complete
+        assert set(site.rows("revisions")) == site.expected_revisions()
+        (description,) = site.rows("pmo/connections").values()
+        assert description["name"] == (unquote(base).rpartition("/")[2] or "127")
+        asked = [request.split(" ")[1].lower() for request in organisation.requests]
+        assert all(path.startswith(base.lower()) for path in asked)
+
+
+def test_delays_that_a_good_answer_tells_slow_the_next_calls_down(site: Site, organisation: Organisation) -> None:
+    """`X-RateLimit-Delay` says how long this call was held back; nothing has to be waited out, but the pace drops."""
+    from extractors.http import origin_of
+    from extractors.limiter import limiter_of
+
+    whole = organisation.answer
+
+    def delayed(method: str, path: str, query: dict[str, str], body: Any) -> Any:
+        answer = whole(method, path, query, body)
+        if path.endswith("/boards"):
+            raise Fault(200, answer, {"X-RateLimit-Delay": "1.5", "X-RateLimit-Resource": "VSTS_WIT"})
+        return answer
+
+    organisation.answer = delayed  # type: ignore[method-assign]
+    limiter = limiter_of(origin_of(site.server.url))
+    report = site.run()
+    assert report.is_complete
+    assert set(site.rows("revisions")) == site.expected_revisions()
+    assert limiter.waited_seconds > 0
 
 
 def test_a_private_authority_is_trusted_only_if_it_is_named(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -168,3 +169,56 @@ def test_a_full_run_reads_everything_again_and_writes_nothing_twice(site: Site, 
     report = site.run(is_full=True)
     assert report.count("azure_devops/revisions").seen == len(organisation.feed)
     assert report.count("azure_devops/revisions").landed == 0
+
+
+def test_a_full_reread_that_was_cut_off_goes_on_where_it_stopped(
+    site: Site, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the next run was asked for; and the one after a finished full run starts from the beginning again."""
+    monkeypatch.setattr(feeds_module, "COMMIT_ROWS", 10)
+    organisation.page_size = 5
+    organisation.link(1, 3)
+    site.run()
+
+    def cut(_: str, path: str) -> None:
+        if "workitemrevisions" in path and "continuationToken=25" in organisation.requests[-1]:
+            raise Fault(500, {"message": "down"})
+
+    for is_full in (True, False):
+        organisation.faults = [cut]
+        with pytest.raises(ExtractError):
+            site.run(is_full=True)
+        organisation.faults = []
+        organisation.requests.clear()
+        report = site.run(is_full=is_full)
+        asked = [request for request in organisation.requests if "workitemrevisions" in request]
+        assert "continuationToken=20" in asked[0]  # the last token that was committed, and the rest from there
+        assert (report.count("azure_devops/revisions").seen, report.count("azure_devops/revisions").landed) == (20, 0)
+        assert site.asked("wiql") > 0  # a full run counts, even in its second half
+    organisation.requests.clear()
+    site.run(is_full=True)
+    assert "continuationToken" not in next(one for one in organisation.requests if "workitemrevisions" in one)
+    assert site.written() == len(organisation.feed)
+
+
+def test_batches_that_are_delivered_again_are_landed_once(
+    site: Site, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Failure case 32: batches that are delivered again are landed once, and the token goes alone."""
+    monkeypatch.setattr(feeds_module, "COMMIT_ROWS", 10)
+    organisation.page_size = 10
+    site.run()
+    again = organisation.batch
+
+    def overlapping(records: list[Any], query: dict[str, str]) -> Any:
+        start = max(0, int(query.get("continuationToken", 0)) - 4)
+        return again(records, {**query, "continuationToken": str(start)} if start else query)
+
+    organisation.batch = overlapping  # type: ignore[method-assign]
+    organisation.change(7, **{"System.State": "Closed"})
+    report = site.run()
+    assert report.count("azure_devops/revisions").landed == 1
+    assert report.count("azure_devops/revisions").seen > 1
+    assert set(site.rows("revisions")) == site.expected_revisions()
+    assert site.written() == len(organisation.feed)
+    assert not any("startDateTime" in request for request in organisation.requests)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -92,3 +93,58 @@ def test_more_teams_than_fit_on_one_page(site: Site, organisation: Organisation)
     organisation.sprints = 0
     site.run(projects=("Large",))
     assert len(site.rows("teams")) == 130
+
+
+def test_states_of_a_process_that_a_project_had_before_keep_their_category(
+    site: Site, organisation: Organisation
+) -> None:
+    organisation.types = {"Product Backlog Item": ["New", "Approved", "Committed", "Done", "Removed"]}
+    organisation.processes = {
+        "scrum": {"Product Backlog Item": {"New": "Proposed", "Committed": "InProgress", "Done": "Completed"}},
+        "agile": {"User Story": {"New": "Proposed", "Active": "InProgress", "Closed": "Completed"}},
+    }
+    for _ in range(3):
+        report = site.run()
+        former = site.rows("states")["Shop:User Story:Active"]
+        assert (former["category"], former["state_number"]) == ("InProgress", None)
+        assert site.rows("states")["Shop:Product Backlog Item:Committed"]["category"] == "InProgress"
+        assert report.warnings == []
+    assert report.count("azure_devops/states").landed == 0
+    assert site.asked("/processes") == 3  # in the first run only
+
+    organisation.change(1, **{"System.State": "Gone"})
+    report = site.run()
+    assert "User Story / Gone" in report.warnings[0]
+    assert "stage_mapping" in report.warnings[0]
+
+
+def test_a_type_that_a_project_loses_keeps_its_states(site: Site, organisation: Organisation) -> None:
+    site.run()
+    organisation.types = {"Product Backlog Item": ["New", "Committed", "Done"]}
+    report = site.run()
+    assert "Shop:User Story:Active" not in site.rows("states")  # the row stays, marked as gone
+    columns = ["record_id", "category", "is_deleted"]
+    landed = {row["record_id"]: row for row in site.landing.latest("azure_devops/states", "ado", columns).to_pylist()}
+    assert landed["Shop:User Story:Active"] == {
+        "record_id": "Shop:User Story:Active", "category": "InProgress", "is_deleted": True,
+    }  # fmt: skip
+    assert (site.asked("/processes"), report.warnings) == (0, [])
+
+
+def test_a_renamed_column_is_a_new_version_of_the_same_column(site: Site, organisation: Organisation) -> None:
+    site.run()
+    work = organisation.work
+
+    def renamed(project: str, team: str, rest: str, **options: Any) -> Any:
+        answer = work(project, team, rest, **options)
+        if rest.endswith("/columns"):
+            answer["value"][1] |= {"name": "In progress", "itemLimit": 3}
+        return answer
+
+    organisation.work = renamed  # type: ignore[method-assign]
+    report = site.run()
+    assert report.count("azure_devops/boards").landed == 3
+    falcon = next(row for row in site.rows("teams").values() if row["name"] == "Falcon")
+    column = site.rows("boards")[f"{falcon['team_id']}:board-1:c2"]
+    assert (column["column_name"], column["item_limit"]) == ("In progress", 3)
+    assert site.written("azure_devops/boards") == 6 + 3
