@@ -56,9 +56,7 @@ def ensure_manifest(home: Home) -> Path:
     """The manifest's path; parsed anew if a file of the project or a seed has changed since."""
     if not home.dbt_seeds.exists():
         merge_seeds(None, home.dbt_seeds)
-    state = _project_state(home)
-    stamp = home.dbt_target / "parsed.sha256"
-    if home.manifest.exists() and stamp.exists() and stamp.read_text() == state:
+    if is_parsed(home):
         return home.manifest
     home.dbt_target.mkdir(parents=True, exist_ok=True)
     command = [str(dbt_executable()), "--quiet", "parse", "--project-dir", str(DBT_PROJECT)]
@@ -69,8 +67,18 @@ def ensure_manifest(home: Home) -> Path:
     if done.returncode != 0 or not home.manifest.exists():
         said = " ".join((done.stdout + done.stderr).split())[:1500]
         raise PmoError(f"dbt cannot parse the project in {DBT_PROJECT}: {said}")
-    stamp.write_text(state)
+    _stamp(home).write_text(_project_state(home))
     return home.manifest
+
+
+def is_parsed(home: Home) -> bool:
+    """Whether there is a manifest of the project as it is now."""
+    stamp = _stamp(home)
+    return home.manifest.exists() and stamp.exists() and stamp.read_text() == _project_state(home)
+
+
+def _stamp(home: Home) -> Path:
+    return home.dbt_target / "parsed.sha256"
 
 
 def _project_state(home: Home) -> str:

@@ -21,6 +21,7 @@ from orchestration.commands.progress import terminal_reporter
 from orchestration.commands.sandbox import served_sandbox, stop_own_sandbox
 from orchestration.commands.summary import print_summary
 from orchestration.config.default import is_sandbox, load
+from orchestration.defs.dbt.invocation import dbt_ahead, leave_no_dbt
 from orchestration.instance import dagster_home
 from orchestration.locking import one_run
 from orchestration.paths import Home
@@ -55,7 +56,7 @@ def run_pipeline(options: RunOptions, *, is_rebuild: bool = False) -> int:
         with terminal_reporter(console) as progress, certain_end(_leave_nothing_behind), _quality_worker():
             report_to(progress)
             try:
-                with _sources(options, home), _landing_ahead(options, run_id):
+                with dbt_ahead(home), _sources(options, home), _landing_ahead(options, run_id):
                     is_done, failures = _execute(options, home, run_id)
                 docs_problem = worker().docs_problem(home.root / DATA_DOCS)
             finally:
@@ -73,6 +74,7 @@ def run_pipeline(options: RunOptions, *, is_rebuild: bool = False) -> int:
 def _leave_nothing_behind() -> None:
     stop_own_sandbox()
     abandon_worker()
+    leave_no_dbt()
 
 
 @contextlib.contextmanager

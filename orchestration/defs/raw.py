@@ -16,7 +16,6 @@ from orchestration.pipeline.record import CheckOutcome, ConnectionResult
 
 OWNER = "team:data-engineering"
 FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=26), warn_window=timedelta(hours=3))
-RETRY_SECONDS = 60
 
 
 def raw_key(stream: str) -> dg.AssetKey:
@@ -70,7 +69,7 @@ def land_and_judge(
     outcome = landed(pipeline, tool, may_retry=may_retry)
     if outcome.transient and may_retry:
         context.log.warning("; ".join(str(error) for error in outcome.transient))
-        raise dg.RetryRequested(pipeline.options.transient_retries, RETRY_SECONDS * 2**context.retry_number)
+        raise dg.RetryRequested(pipeline.options.transient_retries, resource.retry_seconds * 2**context.retry_number)
     results, checks = outcome.connections, outcome.checks
     yield from _materializations(pipeline, tool, results)
     yield from _check_results(tool, checks, results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class PipelineResource(dg.ConfigurableResource[None]):
     as_of: str = ""
     extract: bool = True
     transient_retries: int = 2
+    retry_seconds: float = 60  # before the first further attempt; twice as long before the next
 
     def options(self) -> RunOptions:
         return RunOptions(
@@ -65,19 +66,10 @@ class PipelineResource(dg.ConfigurableResource[None]):
         )
 
 
-class DbtCli(DbtCliResource):
-    """dbt's command line without a second dbt in this process.
-
-    dagster-dbt otherwise loads all macros into an adapter of its own for each call (seconds), for row counts and
-    columns that we read from the warehouse ourselves once dbt has ended.
-    """
-
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:  # noqa: ARG002 - the signature is given
-        return None
-
-
 @dg.definitions
 def resources() -> dg.Definitions:
-    dbt = DbtCli(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(dbt_executable()))
+    dbt = DbtCliResource(
+        project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=str(dbt_executable())
+    )
     # In one process also where a person materializes assets by hand: the lock is held from the first step to the last.
     return dg.Definitions(resources={"pipeline": PipelineResource(), "dbt": dbt}, executor=dg.in_process_executor)

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import dbt_assets
+from dagster_dbt import DbtCliResource, dbt_assets
 
 from orchestration.defs.dbt.build import build
 from orchestration.defs.dbt.manifest import manifest_file
 from orchestration.defs.dbt.translator import Translator
-from orchestration.defs.resources import DbtCli, PipelineResource
+from orchestration.defs.resources import PipelineResource
 
 WAREHOUSE_POOL = "warehouse"
 
@@ -21,5 +21,5 @@ WAREHOUSE_POOL = "warehouse"
     exclude="resource_type:unit_test",
     pool=WAREHOUSE_POOL,
 )
-def dbt_build(context: dg.AssetExecutionContext, dbt: DbtCli, pipeline: PipelineResource) -> Iterator[Any]:
+def dbt_build(context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: PipelineResource) -> Iterator[Any]:
     yield from build(context, dbt, pipeline.open(context))

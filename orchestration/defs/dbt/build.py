@@ -8,17 +8,17 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-from dagster_dbt import DbtCliResource
+from dagster_dbt import DbtCliInvocation, DbtCliResource
 
 from extractors.streams import STREAMS
 from orchestration.dbt_files import in_dbt_environment
+from orchestration.defs.dbt.invocation import BUILD, start_build
 from orchestration.lineage import RAW_SCHEMA, Columns, Schema, column_lineage
+from orchestration.paths import Home
 from orchestration.pipeline.context import Pipeline
 from orchestration.pipeline.judging import write_docs
 from orchestration.pipeline.record import CheckOutcome
 from orchestration.pipeline.reporting import reporter
-
-ARGUMENTS = ["build", "--exclude-resource-type", "unit_test"]
 
 
 def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipeline) -> Iterator[Any]:
@@ -28,9 +28,7 @@ def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipe
     tables: list[Any] = []
     checks: list[CheckOutcome] = []
     try:
-        with in_dbt_environment(pipeline.home):
-            invocation = dbt.cli(ARGUMENTS, context=context, target_path=pipeline.home.dbt_target)
-        for number, event in enumerate(invocation.stream(), start=1):
+        for number, event in enumerate(_invocation(context, dbt, pipeline.home).stream(), start=1):
             reporter().step("dbt", number, max(total, number))
             if isinstance(event, dg.AssetCheckResult):
                 checks.append(_outcome(event))
@@ -45,6 +43,14 @@ def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipe
     finally:
         pipeline.records.add(pipeline.run.run_id, checks=checks)
     yield from _described(context, pipeline, tables)
+
+
+def _invocation(context: dg.AssetExecutionContext, dbt: DbtCliResource, home: Home) -> DbtCliInvocation:
+    """The whole project, or what a person has selected in the Dagster UI."""
+    if not context.is_subset:
+        return start_build(context, home)
+    with in_dbt_environment(home):
+        return dbt.cli(list(BUILD), context=context, target_path=home.dbt_target)
 
 
 def _outcome(event: dg.AssetCheckResult) -> CheckOutcome:
