@@ -86,14 +86,18 @@ class SprintReports:
         self._limit = client.connection.sprint_reports
 
     def land(self, boards: Sequence[Board]) -> list[Coverage]:
-        """Read what is missing. A report that cannot be read is a row of the coverage, never an error."""
+        """Read what is missing. A report that cannot be read is a row of the coverage, never an error.
+
+        There is a row in every run, also where nothing was missing: what a run no longer covers holds its connection.
+        """
         if not self._limit:
-            return []
+            return [Coverage(STREAM, reason="not asked for: sprint_reports = 0")]
         wanted = [sprint for board in boards for sprint in latest_closed(board, self._limit)]
         known = {} if self._is_again else self._known()
         missing = [sprint for sprint in wanted if known.get(sprint.sprint_id) != sprint.complete_at]
+        held = len(wanted) - len(missing)
         if not missing:
-            return []
+            return [Coverage(STREAM, expected=held, got=held)]
         try:
             charts = dict(in_parallel(self._velocity, sorted({sprint.board_id for sprint in missing}), THREADS))
             for sprint, report in in_parallel(self._report, missing, THREADS):
@@ -102,8 +106,8 @@ class SprintReports:
             reason = (
                 f"Jira's own sprint reports are an unpublished part of it, and cannot be read: {short_reason(error)}"
             )
-            return [Coverage(STREAM, skipped=len(missing), reason=reason)]
-        return [Coverage(STREAM, expected=len(missing), got=len(missing))]
+            return [Coverage(STREAM, expected=len(wanted), got=held, skipped=len(missing), reason=reason)]
+        return [Coverage(STREAM, expected=len(wanted), got=len(wanted))]
 
     def _known(self) -> dict[str, datetime]:
         """The close for which each landed report was read, by sprint."""
