@@ -58,7 +58,7 @@ class Workspace:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PMO_", "DAGSTER", "DBT_"))}
         return {**kept, "PMO_HOME": str(self.home), "COLUMNS": "160", **self.environment}
 
-    def pmo(self, *arguments: str, timeout: float = 280) -> subprocess.CompletedProcess[str]:
+    def pmo(self, *arguments: str, timeout: float = 1000) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(PMO), *arguments], cwd=self.folder, env=self.env(), capture_output=True, text=True, timeout=timeout
         )
