@@ -54,3 +54,7 @@
 {% macro duckdb__percentiles(expression, fractions, condition) -%}
     quantile_cont({{ expression }}, [{{ fractions | join(", ") }}]) filter (where {{ condition }})
 {%- endmacro %}
+
+{# Now, for a work item: its connection's watermark. A change during the run is younger than that; durations never turn
+   negative for it. #}
+{% macro now_of(connections, updated_at) -%} greatest({{ connections }}.watermark_at, {{ updated_at }}) {%- endmacro %}

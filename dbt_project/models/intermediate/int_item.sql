@@ -1,5 +1,5 @@
 with
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
     issues as (select * from {{ ref("stg_jira__issues") }}),
     issue_types as (select * from {{ ref("stg_jira__issue_types") }}),
     projects as (select * from {{ ref("stg_jira__projects") }}),
@@ -142,8 +142,6 @@ select
         then connections.url || '/browse/' || items.item_ref
         else connections.url || '/' || url_encode(items.project) || '/_workitems/edit/' || items.item_id
     end as source_url,
-    -- A change during the run is younger than the watermark; durations never turn negative for it.
-    greatest(connections.watermark_at, items.created_at, items.updated_at) as now_at,
     greatest(items.updated_at, items.created_at) as updated_at,
     case when items.deleted_at is not null then greatest(items.deleted_at, items.created_at) end as deleted_at,
 from items

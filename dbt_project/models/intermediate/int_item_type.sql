@@ -1,5 +1,5 @@
 with
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
     issue_types as (select * from {{ ref("stg_jira__issue_types") }}),
     issues as (select * from {{ ref("stg_jira__issues") }}),
     type_changes as (select * from {{ ref("stg_jira__issue_changes") }} where attribute = 'item_type'),

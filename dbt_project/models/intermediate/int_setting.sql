@@ -1,6 +1,6 @@
 with
     settings as (select * from {{ ref("stg_pmo__settings") }}),
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
 
     -- Survey accounts have no zone of their own: they do not make a company international.
     zones as (
@@ -10,7 +10,6 @@ with
     )
 
 select
-    settings.run_id,
     settings.pseudonym_salt,
     coalesce(
         settings.reporting_time_zone, case when zones.zone_count = 1 then zones.time_zone end, 'UTC'
@@ -18,6 +17,5 @@ select
     settings.daily_history_days,
     settings.fiscal_year_start_month,
     settings.min_responses,
-    settings.as_of_at,
 from settings
 cross join zones

@@ -1,5 +1,5 @@
 with
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
     items as (select * from {{ ref("int_item") }}),
     jira_histories as (select * from {{ ref("int_jira__item_history") }}),
     azure_devops_histories as (select * from {{ ref("int_azure_devops__item_history") }}),

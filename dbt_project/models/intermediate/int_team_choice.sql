@@ -2,7 +2,7 @@
    else the project. -#}
 with
     projects as (select * from {{ ref("int_project") }}),
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
     boards as (select * from {{ ref("stg_jira__boards") }}),
     sprints as (select * from {{ ref("stg_jira__sprints") }}),
     areas as (select * from {{ ref("int_azure_devops__area") }}),

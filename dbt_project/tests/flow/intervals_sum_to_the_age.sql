@@ -6,7 +6,11 @@ with
         from {{ ref("fct_state_interval") }}
         group by item_key
     ),
-    items as (select * from {{ ref("int_item") }})
+    items as (
+        select items.*, {{ now_of("connections", "items.updated_at") }} as now_at,
+        from {{ ref("int_item") }} as items
+        inner join {{ ref("int_connection") }} as connections on items.connection_id = connections.connection_id
+    )
 
 select items.item_key, intervals.first_at, intervals.shortest, intervals.total
 from items

@@ -1,6 +1,4 @@
-with
-    versions as (select * from {{ ref("stg_jira__versions") }}),
-    connections as (select * from {{ ref("int_connection") }})
+with versions as (select * from {{ ref("stg_jira__versions") }}), connections as (select * from {{ ref("int_source") }})
 
 select
     {{ key("versions.connection_id", "versions.version_id") }} as release_key,

@@ -8,7 +8,7 @@ with
     choices as (select * from {{ ref("int_team_choice") }}),
     states as (select * from {{ ref("int_item_state") }}),
     projects as (select * from {{ ref("int_project") }}),
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
     mapping as (select * from {{ ref("team_mapping") }}),
 
     used as (select distinct connection_id, team_key from states where team_key is not null),

@@ -3,7 +3,7 @@
 with
     jira_users as (select * from {{ ref("stg_jira__users") }}),
     azure_devops_users as (select * from {{ ref("stg_azure_devops__users") }}),
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
     settings as (select * from {{ ref("int_setting") }}),
 
     users as (

@@ -1,5 +1,10 @@
 with
-    items as (select * from {{ ref("int_item") }}),
+    connections as (select * from {{ ref("int_connection") }}),
+    items as (
+        select items.*, {{ now_of("connections", "items.updated_at") }} as now_at,
+        from {{ ref("int_item") }} as items
+        inner join connections on items.connection_id = connections.connection_id
+    ),
     intervals as (select * from {{ ref("fct_state_interval") }}),
     policies as (select * from {{ ref("dim_policy") }}),
     counted_types as (select * from {{ ref("int_policy_type") }}),

@@ -1,6 +1,12 @@
 with
     states as not materialized(select * from {{ ref("int_item_state") }}),
-    intervals as not materialized(select * from {{ ref("int_state_interval") }}),
+    connections as (select * from {{ ref("int_connection") }}),
+    -- The current stay of an item lasts until now.
+    intervals as not materialized(
+        select stays.*, coalesce(stays.left_at, {{ now_of("connections", "stays.item_updated_at") }}) as measured_to_at,
+        from {{ ref("int_state_interval") }} as stays
+        inner join connections on stays.connection_id = connections.connection_id
+    ),
     teams as (select * from {{ ref("dim_team") }}),
     working_time as not materialized(select * from {{ ref("int_working_time") }}),
 

@@ -1,7 +1,7 @@
 -- One row per answer to a survey question that has a score; a blank score is not a response.
 with
     responses as (select * from {{ ref("stg_surveys__responses") }} where not is_deleted and score is not null),
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
     teams as (select * from {{ ref("dim_team") }}),
     projects as (select * from {{ ref("dim_project") }}),
 

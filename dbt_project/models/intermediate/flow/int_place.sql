@@ -2,7 +2,7 @@
 -- that go through sorts and joins carry its number instead of a dozen texts.
 with
     states as (select * from {{ ref("int_item_state") }}),
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
     teams as (select * from {{ ref("dim_team") }}),
     projects as (select * from {{ ref("dim_project") }}),
     nodes as (select * from {{ ref("int_portfolio_node") }}),

@@ -27,7 +27,7 @@ with
             row_number() over item_life as sequence,
             lead(entries.state_number) over item_life as next_state_number,
             coalesce(lead(entries.valid_from) over item_life, items.deleted_at) as left_at,
-            coalesce(lead(entries.valid_from) over item_life, items.deleted_at, items.now_at) as measured_to_at,
+            items.updated_at as item_updated_at,
         from entries
         inner join items on entries.item_key = items.item_key
         window item_life as (partition by entries.item_key order by entries.state_number)

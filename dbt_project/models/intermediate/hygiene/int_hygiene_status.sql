@@ -2,7 +2,7 @@
 
 -- One row per status and rule of data hygiene that it breaks: unmapped, or filled at once by a change of the workflow.
 with
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
     stays as (select * from {{ ref("fct_state_interval") }}),
     statuses as (select * from {{ ref("int_status_stage") }} where not is_mapped),
     projects as (select * from {{ ref("int_project") }}),

@@ -1,7 +1,7 @@
 -- One row per response on its scale and scope that it counts for: what it is about, its survey, its connection, all.
 with
     responses as (select * from {{ ref("fct_survey_response") }} where is_on_scale),
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
     projects as (select * from {{ ref("dim_project") }}),
     nodes as (select * from {{ ref("int_portfolio_node") }}),
     portfolios as (select * from {{ ref("dim_portfolio") }}),

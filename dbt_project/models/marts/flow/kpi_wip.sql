@@ -2,7 +2,7 @@ with
     flows as (select * from {{ ref("fct_item_flow") }}),
     intervals as (select * from {{ ref("fct_state_interval") }}),
     items as (select * from {{ ref("dim_work_item") }}),
-    histories as (select * from {{ ref("int_item") }}),
+    connections as (select * from {{ ref("int_connection") }}),
 
     delivered as (
         select
@@ -35,11 +35,11 @@ with
             items.assignee_key,
             items.is_flagged,
             items.updated_at,
-            histories.now_at,
+            {{ now_of("connections", "items.updated_at") }} as now_at,
         from intervals
         inner join flows on intervals.item_key = flows.item_key
         inner join items on intervals.item_key = items.item_key
-        inner join histories on intervals.item_key = histories.item_key
+        inner join connections on intervals.connection_id = connections.connection_id
         where intervals.is_current and intervals.stage in ('in_progress', 'waiting')
     )
 
