@@ -2,6 +2,7 @@ with
     items as (select * from {{ ref("int_item") }} where tool = 'azure_devops'),
     revisions as (select * from {{ ref("stg_azure_devops__revisions") }}),
     areas as (select * from {{ ref("int_azure_devops__area") }}),
+    parents as (select * from {{ ref("int_azure_devops__parent") }}),
     iterations as (select * from {{ ref("stg_azure_devops__iterations") }}),
     -- An iteration that the team no longer subscribes to keeps its past, unless another one took its path.
     team_iterations as (
@@ -20,7 +21,6 @@ with
             items.item_key,
             items.created_at,
             items.deleted_at,
-            items.parent_id,
             greatest(revisions.changed_at, items.created_at) as changed_from,
             row(
                 revisions.state,
@@ -41,17 +41,66 @@ with
         inner join items on revisions.connection_id = items.connection_id and revisions.item_id = items.item_id
     ),
 
+    -- Links come and go with a revision as a rule; where one does not, the revision that holds then goes on below
+    -- another parent.
+    link_instants as (
+        select connection_id, item_id, valid_from as changed_from
+        from parents
+        union
+        select connection_id, item_id, valid_to
+        from parents
+        where valid_to is not null
+    ),
+
+    last_of_instant as (
+        select * from tracked qualify row_number() over (partition by item_key, changed_from order by rev desc) = 1
+    ),
+
+    relinked as (
+        select last_of_instant.* replace (link_instants.changed_from as changed_from),
+        from link_instants
+        asof inner join
+            last_of_instant
+            on link_instants.connection_id = last_of_instant.connection_id
+            and link_instants.item_id = last_of_instant.item_id
+            and link_instants.changed_from >= last_of_instant.changed_from
+        where link_instants.changed_from > last_of_instant.changed_from
+    ),
+
+    moments as (
+        select *
+        from tracked
+        union all
+        select *
+        from relinked
+    ),
+
+    below_parents as (
+        select
+            moments.*,
+            case
+                when parents.valid_to is null or moments.changed_from < parents.valid_to then parents.parent_id
+            end as parent_id,
+        from moments
+        asof left join
+            parents
+            on moments.connection_id = parents.connection_id
+            and moments.item_id = parents.item_id
+            and moments.changed_from >= parents.valid_from
+    ),
+
     changed as (
         select
             *,
             row_number() over item_life as revision_number,
             (stage_fields is distinct from lag(stage_fields) over item_life) as has_stage_field_change,
             (team_fields is distinct from lag(team_fields) over item_life) as has_team_field_change,
-        from tracked
+        from below_parents
         window item_life as (partition by item_key order by changed_from, rev)
         qualify
             has_stage_field_change
             or has_team_field_change
+            or parent_id is distinct from lag(parent_id) over item_life
             or other_fields is distinct from lag(other_fields) over item_life
     ),
 
