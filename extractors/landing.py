@@ -8,6 +8,7 @@ A record is appended only if its hash differs from that of the latest visible ro
 from __future__ import annotations
 
 import contextlib
+import errno
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ from extractors.locks import exclusive
 from extractors.streams import STREAMS
 from extractors.tables import RawTable
 
-_FLUSH_BYTES = 32 * 1024 * 1024
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FLUSH_BYTES = 24 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,19 @@ class Landing:
         with storing(connection_id, "the verdict"):
             return self.ledger.judge(connection_id, verdict, reason)
 
-    def exclusive(self, connection_id: str) -> contextlib.AbstractContextManager[None]:
-        """Only one process at a time extracts a connection; AlreadyRunning names the holder."""
-        return exclusive(self.home, f"connection-{connection_id}", connection=connection_id)
+    @contextlib.contextmanager
+    def exclusive(self, connection_id: str) -> Iterator[None]:
+        """Only one process at a time extracts a connection; AlreadyRunning names the holder.
+
+        A disk that is full is told as such wherever in the block it was met, also in a library's own files.
+        """
+        with exclusive(self.home, f"connection-{connection_id}", connection=connection_id):
+            try:
+                yield
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                raise _not_stored(connection_id, "a temporary file", error) from error
 
     def batch(self, run: Run, connection_id: str, kind: str) -> Batch:
         return Batch(self, run, connection_id, kind)
@@ -218,9 +230,13 @@ def storing(connection_id: str, subject: str) -> Iterator[None]:
     try:
         yield
     except (OSError, DeltaError, pa.ArrowInvalid) as error:
-        raise LandingError(
-            connection_id,
-            subject,
-            remedy="Free space on the disk or repair the folder, then run again: nothing that was visible is lost",
-            detail=str(error).split("\n", 1)[0][:300],
-        ) from error
+        raise _not_stored(connection_id, subject, error) from error
+
+
+def _not_stored(connection_id: str, subject: str, error: Exception) -> LandingError:
+    return LandingError(
+        connection_id,
+        subject,
+        remedy="Free space on the disk or repair the folder, then run again: nothing that was visible is lost",
+        detail=str(error).split("\n", 1)[0][:300],
+    )

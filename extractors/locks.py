@@ -32,7 +32,8 @@ def exclusive(home: Path, name: str, *, connection: str = "*", wait_seconds: flo
             detail=f"Already running: {_holder(holder)}",
         ) from None
     try:
-        holder.write_text(str(os.getpid()), encoding="ascii")
+        with contextlib.suppress(OSError):  # a full disk is told by who has something to store; the name is for help
+            holder.write_text(str(os.getpid()), encoding="ascii")
         yield
     finally:
         holder.unlink(missing_ok=True)

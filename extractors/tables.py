@@ -8,6 +8,7 @@ of the Delta library can abort the process at its exit, so it is not used.)
 from __future__ import annotations
 
 import bisect
+import contextlib
 import json
 import time
 import uuid
@@ -29,6 +30,11 @@ _UNIQUE_TEXT = {"record_id", "payload", "payload_hash", "summary"}  # a dictiona
 _ROW_GROUP = 10_000  # rows that are decoded together; their bounds prune look-ups by record
 FULL_BYTES = 24 * 1024 * 1024  # in memory: a file of so much is not put together with others
 _ATTEMPTS = 20  # of a commit, when other processes write the same table
+
+
+# Arrow's default allocator keeps what it was given for good: a first load would hold a quarter more.
+with contextlib.suppress(NotImplementedError):
+    pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
 class DeltaHandle:
@@ -181,7 +187,7 @@ class RawTable:
         ]
 
     def may_hold(self, connection_id: str, records: Mapping[str, str]) -> bool:
-        """Whether any file may hold a record from `min` to `max` of the connection; the batches of a first load do not."""
+        """Whether any file may hold a record of the connection from `min` to `max`; a first load's do not."""
         return any(
             file.connections[0] <= connection_id <= file.connections[1]
             and file.records[0] <= records["max"]

@@ -32,6 +32,7 @@ from orchestration.pipeline.record import RunRecords
 from orchestration.pipeline.reporting import report_to, reporter
 from orchestration.seeds import merge_seeds
 from orchestration.settings import Settings
+from orchestration.warehouse import forget
 from quality.worker import abandon_worker, stop_worker, worker
 
 if TYPE_CHECKING:
@@ -102,8 +103,7 @@ def _check_only(options: RunOptions, settings: Settings) -> None:
 
 def _forget_build(home: Home) -> None:
     """A rebuild starts from raw alone."""
-    for path in (home.warehouse, home.warehouse.with_name(home.warehouse.name + ".wal")):
-        path.unlink(missing_ok=True)
+    forget(home)
     shutil.rmtree(home.dbt_target, ignore_errors=True)
 
 

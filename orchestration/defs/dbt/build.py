@@ -19,11 +19,16 @@ from orchestration.pipeline.context import Pipeline
 from orchestration.pipeline.judging import write_docs
 from orchestration.pipeline.record import CheckOutcome
 from orchestration.pipeline.reporting import reporter
+from orchestration.warehouse import doubt, forget, seal, unseal
 
 
 def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipeline) -> Iterator[Any]:
     """Check results pass at once; tables wait until the warehouse can be read, for their row counts."""
     reporter().stage("Build the warehouse with dbt")
+    if reason := doubt(pipeline.home):
+        forget(pipeline.home)
+        reporter().note(f"{pipeline.home.warehouse.name} is built anew from the raw data: {reason}.")
+    unseal(pipeline.home)
     total = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
     tables: list[Any] = []
     checks: list[CheckOutcome] = []
@@ -40,6 +45,8 @@ def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipe
     except Exception:
         write_docs(pipeline)  # what was judged before dbt failed; the step that judges the marts will not come
         raise
+    else:
+        seal(pipeline.home)
     finally:
         pipeline.records.add(pipeline.run.run_id, checks=checks)
     yield from _described(context, pipeline, tables)

@@ -1,0 +1,278 @@
+"""Extractions in processes of their own, killed from outside the product: at a counted commit, or at an instant.
+
+A fork server holds the imported product, so that a trial costs its work and not its imports. The product knows nothing
+of this: what writes to the disk is wrapped in the child before it begins.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import multiprocessing
+import os
+import re
+import resource
+import signal
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.table import TableAlterer, TableOptimizer
+
+import extractors.ledger
+from extractors.azure_devops import feeds
+from extractors.azure_devops.source import AzureDevOpsSource
+from extractors.connection import AzureDevOpsConnection, JiraConnection, Secret, SurveyFileConnection, SurveyQuestion
+from extractors.errors import LandingError
+from extractors.jira import bulk, issues
+from extractors.jira.source import JiraSource
+from extractors.landing import Landing, Run
+from extractors.streams import PMO, STREAMS
+from extractors.surveys.source import SurveyFileSource
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tests.faults.trials"])
+
+WRITES: list[tuple[Any, str]] = [
+    (pq, "write_table"),
+    (DeltaTable, "create"),
+    (DeltaTable, "create_write_transaction"),
+    (DeltaTable, "update"),
+    (TableAlterer, "add_columns"),
+    (TableOptimizer, "compact"),
+    (extractors.ledger, "write_deltalake"),
+]
+"""Everything through which the landing changes the disk; a file is also cut in the middle."""
+
+
+SMALL_BATCHES: list[tuple[Any, str, int]] = [
+    (issues, "BATCH_ISSUES", 12),
+    (bulk, "BULK", 6),
+    (feeds, "APPEND_ROWS", 60),
+    (feeds, "COMMIT_ROWS", 60),
+]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is extracted: `tool` jira, azure_devops or surveys; `target` a URL or a pattern of files."""
+
+    tool: str
+    target: str
+
+    @property
+    def connection_id(self) -> str:
+        return f"{self.tool}-a"
+
+    def source(self) -> JiraSource | AzureDevOpsSource | SurveyFileSource:
+        if self.tool == "jira":
+            token = Secret("any")
+            return JiraSource(JiraConnection(id=self.connection_id, url=self.target, token=token, username="me@x.org"))
+        if self.tool == "azure_devops":
+            return AzureDevOpsSource(AzureDevOpsConnection(id=self.connection_id, url=self.target, token=Secret("any")))
+        return SurveyFileSource(
+            SurveyFileConnection(
+                id=self.connection_id,
+                path=self.target,
+                survey="customer",
+                questions=(SurveyQuestion(metric="nps", score_column="score"),),
+                submitted_at_column="submitted_at",
+                response_id_column="response_id",
+            )
+        )
+
+
+def extract(site: Site, home: Path) -> None:
+    """One run: extraction and verdict, in many small batches."""
+    for module, name, few in SMALL_BATCHES:
+        assert getattr(module, name) > few, name
+        setattr(module, name, few)
+    landing = Landing(home)
+    site.source().extract(landing, Run(uuid.uuid4().hex, datetime.now(UTC)))
+    landing.judge(site.connection_id, "accepted")
+
+
+# -- killing --------------------------------------------------------------------------------------
+
+
+def run_to_end(site: Site, home: Path) -> int:
+    """An undisturbed run; how many points it has at which it can be killed."""
+    receiver, sender = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_counted, args=(site, home, sender, None))
+    process.start()
+    sender.close()
+    points: int = receiver.recv()
+    process.join()
+    assert process.exitcode == 0
+    return points
+
+
+def kill_at_point(site: Site, home: Path, point: int) -> None:
+    """Killed right before, in the middle of, or right after a write, as `point` counts them."""
+    process = CONTEXT.Process(target=_counted, args=(site, home, None, point))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, f"point {point} was not reached"
+
+
+def kill_after(site: Site, home: Path, seconds: float) -> bool:
+    """Killed so long after the extraction began, wherever it is then; False if it had ended before."""
+    receiver, sender = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_announced, args=(site, home, sender))
+    process.start()
+    receiver.recv()
+    time.sleep(seconds)
+    process.kill()
+    process.join()
+    return process.exitcode == -signal.SIGKILL
+
+
+def run_on_full_disk(site: Site, home: Path, file_bytes: int) -> str:
+    """A run in which no file may grow beyond `file_bytes`; the error that it ends with."""
+    receiver, sender = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_limited, args=(site, home, sender, file_bytes))
+    process.start()
+    sender.close()
+    told: str = receiver.recv()
+    process.join()
+    assert process.exitcode == 0
+    return told
+
+
+def _limited(site: Site, home: Path, sender: Any, file_bytes: int) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write beyond the limit fails as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+    try:
+        extract(site, home)
+    except LandingError as error:
+        sender.send(str(error))
+    else:
+        sender.send("")
+
+
+def seconds_to_end(site: Site, home: Path) -> float:
+    """How long an undisturbed run takes, without the start of its process."""
+    receiver, sender = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_announced, args=(site, home, sender))
+    process.start()
+    receiver.recv()
+    begun = time.monotonic()
+    process.join()
+    assert process.exitcode == 0
+    return time.monotonic() - begun
+
+
+def _announced(site: Site, home: Path, sender: Any) -> None:
+    sender.send("begun")
+    extract(site, home)
+
+
+def _counted(site: Site, home: Path, sender: Any, fatal: int | None) -> None:
+    counter = _Counter(fatal)
+    for owner, name in WRITES:
+        setattr(owner, name, counter.wrapped(owner, name))
+    extract(site, home)
+    if sender is not None:
+        sender.send(counter.points)
+
+
+class _Counter:
+    """Counts the points around the writes, and ends the process at the fatal one."""
+
+    def __init__(self, fatal: int | None) -> None:
+        self.points = 0
+        self._fatal = fatal
+
+    def point(self, before: Callable[[], object] = lambda: None) -> None:
+        self.points += 1
+        if self.points == self._fatal:
+            before()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def wrapped(self, owner: Any, name: str) -> Any:
+        static = vars(owner)[name] if isinstance(owner, type) else None
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def write(*arguments: Any, **settings: Any) -> Any:
+            self.point()
+            result = original(*arguments, **settings)
+            if name == "write_table" and isinstance(arguments[1], Path):
+                self.point(lambda: os.truncate(arguments[1], arguments[1].stat().st_size // 2))
+            self.point()
+            return result
+
+        return staticmethod(write) if isinstance(static, classmethod) else write
+
+
+# -- comparing ------------------------------------------------------------------------------------
+
+_PASSING = {"run_id", "batch_id", "extracted_at"}  # of a run, not of a record
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|[+-]\d\d:?\d\d)?")
+
+
+def records(site: Site, home: Path) -> dict[str, set[tuple[Any, ...]]]:
+    """No record twice: all accepted rows of every stream of the tool, without what belongs to a run."""
+    landing = Landing(home)
+    accepted = set(landing.ledger.accepted()["batch_id"].to_pylist())
+    found = {}
+    for name, stream in STREAMS.items():
+        if stream.tool != site.tool:
+            continue
+        table = landing.table(name)
+        rows = table.scan(table.files(site.connection_id), table.schema.names, site.connection_id).to_pylist()
+        rows = [row for row in rows if row["batch_id"] in accepted]
+        assert len({row["record_id"] for row in rows}) == len(rows), f"{name}: a record is there twice"
+        found[name] = {tuple(_plain(row[key]) for key in table.schema.names if key not in _PASSING) for row in rows}
+    return found
+
+
+def held_counts(site: Site, home: Path) -> dict[tuple[str, str], int | None]:
+    """What the last run says that we hold: (stream, project) → records."""
+    landing = Landing(home)
+    last = landing.batches(site.connection_id)[-1]
+    columns = ["record_id", "stream", "project", "got"]
+    rows = landing.latest("pmo/coverage", site.connection_id, columns).to_pylist()
+    return {(row["stream"], row["project"]): row["got"] for row in rows if row["record_id"].startswith(last.run_id)}
+
+
+def cursor(site: Site, home: Path) -> str:
+    """Where the next run goes on, with every instant of a run blotted out."""
+    row = Landing(home).ledger.last_visible(site.connection_id)
+    assert row is not None
+    assert row.is_final
+    return _INSTANT.sub("<instant>", row.cursors)
+
+
+def unknown_files(home: Path) -> list[str]:
+    """Data files on the disk that no table knows."""
+    landing = Landing(home)
+    known = {uri for name in STREAMS for uri in landing.table(name).file_uris()}
+    return [str(path) for path in (home / "raw").rglob("*.parquet") if "_delta_log" not in path.parts
+            and path.parent.name != "batches" and str(path) not in known]  # fmt: skip
+
+
+def assert_whole_batches(site: Site, home: Path) -> None:
+    """Of every batch in the ledger all rows are there, and sequences have no gaps: what a kill may leave visible."""
+    landing = Landing(home)
+    batches = landing.batches(site.connection_id)
+    assert [row.sequence for row in batches] == list(range(1, len(batches) + 1))
+    stored: dict[tuple[str, str], int] = {}
+    for name in [name for name, stream in STREAMS.items() if stream.tool == site.tool or name in PMO]:
+        table = landing.table(name)
+        ids = table.scan(table.files(site.connection_id), ["batch_id"], site.connection_id)["batch_id"].to_pylist()
+        for batch_id in ids:
+            stored[(name, batch_id)] = stored.get((name, batch_id), 0) + 1
+    for row in batches:
+        for part in json.loads(row.streams):
+            assert stored.get((part["stream"], row.batch_id), 0) == part["rows"], part["stream"]
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
