@@ -195,6 +195,10 @@ class Item(msgspec.Struct):
     satisfaction: Satisfaction | None = None
 
     @property
+    def is_live(self) -> bool:
+        return self.deleted_at is None and self.hidden_at is None
+
+    @property
     def is_gone(self) -> bool:
         """Neither live nor in a recycle bin that the account may look into."""
         return self.is_destroyed or self.hidden_at is not None

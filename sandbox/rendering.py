@@ -136,7 +136,7 @@ def _render_changes(home: Path, tool: Tool) -> None:
             if tool is Tool.AZURE_DEVOPS:
                 azure_devops.render_changes(store, site, items, before, organised.version)
             else:
-                jira.render_changes(store, site, Keys(organised, tool), items(before), organised.version)
+                jira.render_changes(store, site, Keys(organised, tool), items, before, organised.version)
     finally:
         store.close()
 

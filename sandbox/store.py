@@ -66,6 +66,7 @@ create table if not exists issue_sprints (
 create table if not exists issue_versions (
     version_id integer not null, issue_id integer not null, primary key (version_id, issue_id)
 ) without rowid;
+create table if not exists worklogs (id integer primary key, issue_id integer not null, updated integer not null);
 create table if not exists issue_links (
     link_id integer primary key, kind text not null, source_id integer not null, target_id integer not null
 );
@@ -79,6 +80,8 @@ create index if not exists issues_by_parent on issues (parent_id);
 create index if not exists sprints_by_issue on issue_sprints (issue_id);
 create index if not exists versions_by_issue on issue_versions (issue_id);
 create index if not exists links_by_source on issue_links (source_id);
+create index if not exists worklogs_by_updated on worklogs (updated, id);
+create index if not exists worklogs_by_issue on worklogs (issue_id);
 create index if not exists links_by_target on issue_links (target_id);
 """
 

@@ -11,7 +11,7 @@ from sandbox.packing import Packings, dictionary_of
 from sandbox.render.azure_item import RenderedItem, WorkItems
 from sandbox.render.azure_site import put_site
 from sandbox.render.azure_words import Words
-from sandbox.render.common import batched
+from sandbox.render.common import batched, people_in
 from sandbox.store import Rows, Store
 
 _CHUNK = 1_000
@@ -53,8 +53,8 @@ def render_changes(
 ) -> None:
     """What happened since version `before`: changed items again, destroyed ones away.
 
-    `items` gives the items changed since a version, or all. An item's paths show today's names, so those that
-    ever were in a renamed sprint are rendered again too.
+    `items` gives the items changed since a version, or all. Revisions show today's names of
+    sprints and people, so items that ever showed a renamed one are rendered again too.
     """
     renderer = Renderer(site)
     words = renderer.words
@@ -66,10 +66,8 @@ def render_changes(
             _replace(store, renderer, chunk)
             done |= {item.item_id for item in chunk}
         if renamed:
-            shown = _showing(store, renamed)
-            others = (
-                item for item in items(None) if item.item_id not in done and (shown is None or item.item_id in shown)
-            )
+            shows = _showing(store, renamed)
+            others = (item for item in items(None) if item.item_id not in done and shows(item))
             for chunk in batched(others, _CHUNK):
                 _replace(store, renderer, chunk)
         store.set_meta("version", str(version))
@@ -79,13 +77,18 @@ def _renamed(before: dict[str, str], now: dict[str, str]) -> list[str]:
     return [name for name, path in before.items() if now.get(name) != path]
 
 
-def _showing(store: Store, renamed: list[str]) -> set[int] | None:
-    """The items that show a renamed sprint; None: any item may, for something else was renamed."""
-    if not all(name.startswith("sprint/") for name in renamed):
-        return None
-    numbers = [int(name.partition("/")[2]) for name in renamed]
+def _showing(store: Store, renamed: list[str]) -> Callable[[Item], bool]:
+    """Says of an item whether it shows a renamed sprint or person, or may show something else that was renamed."""
+    numbers: dict[str, set[int]] = {"sprint": set(), "person": set()}
+    for name in renamed:
+        kind, _, number = name.partition("/")
+        numbers.setdefault(kind, set()).add(int(number))
     sql = "select item_id from item_sprints where sprint_id = ?"
-    return {row[0] for number in numbers for row in store.rows(sql, (number,))}
+    in_sprint = {row[0] for number in numbers.pop("sprint") for row in store.rows(sql, (number,))}
+    people = numbers.pop("person")
+    if numbers:
+        return lambda _: True
+    return lambda item: item.item_id in in_sprint or not people.isdisjoint(people_in(item))
 
 
 def _replace(store: Store, renderer: Renderer, items: Sequence[Item]) -> None:

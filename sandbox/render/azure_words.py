@@ -175,4 +175,5 @@ class Words:
         """Names that revisions show as they are today, by what they name: sprint/<id>, or anything else."""
         names = {f"sprint/{sprint.sprint_id}": self.iteration_path(sprint) for sprint in self.sprints.values()}
         names |= {f"team/{team.team_id}": team.name for team in self.teams.values()}
+        names |= {f"person/{number}": bytes(document).decode() for number, document in self.people.items()}
         return names | {f"status/{status.status_id}": status.name for status in self.statuses.values()}

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from sandbox.model import Item
+
 T = TypeVar("T")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -45,6 +47,17 @@ def split_ids(text: str | None) -> list[int]:
 def named_id(known: dict[str, int], name: str) -> int:
     """The id of a named thing: a known one, else one that follows from the name alone."""
     return known.get(name) or 20_000 + zlib.crc32(name.encode()) % 1_000_000
+
+
+def people_in(item: Item) -> Iterator[int]:
+    """Ids of the people whom an item's documents may show, some of them more than once."""
+    yield item.creator
+    yield from (int(values["assignee"] or 0) for values in (item.initial, item.current))
+    for change_set in item.history:
+        yield change_set.author
+        yield from (int(change.new or 0) for change in change_set.changes if change.attribute == "assignee")
+    yield from (log.author for log in item.worklogs)
+    yield item.deleted_by or 0
 
 
 def batched(things: Iterable[T], size: int) -> Iterator[Sequence[T]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from zoneinfo import ZoneInfo
 
 from sandbox.model import Item, Site
 from sandbox.packing import Packings
-from sandbox.render.common import Clock, batched
+from sandbox.render.common import Clock, batched, people_in
 from sandbox.render.jira_item import Issues, RenderedIssue
 from sandbox.render.jira_site import put_site
 from sandbox.render.jira_stored import (
@@ -20,7 +20,7 @@ from sandbox.render.jira_stored import (
     rows_of,
     show_links,
 )
-from sandbox.render.jira_words import Words
+from sandbox.render.jira_words import Words, flavour_of, user_id
 from sandbox.store import Rows, Store
 
 
@@ -33,7 +33,7 @@ class Renderer:
 
     def issues(self, items: Iterable[Item]) -> list[RenderedIssue]:
         """Those that are there."""
-        return [self._issues.render(item) for item in items if item.deleted_at is None and item.hidden_at is None]
+        return [self._issues.render(item) for item in items if item.is_live]
 
     def rows(self, items: Iterable[Item], packings: Packings) -> Rows:
         return rows_of(self.issues(items), packings)
@@ -51,19 +51,27 @@ class Renderer:
             show_links(store, self.words.flavour.api, {row[0] for row in linked})
 
 
-def render_changes(store: Store, site: Site, keys: Mapping[int, str], items: Iterable[Item], version: int) -> None:
-    """What happened since the last load: changed items again, deleted ones away, and what only looks different.
+def render_changes(
+    store: Store,
+    site: Site,
+    keys: Mapping[int, str],
+    items: Callable[[int | None], Iterable[Item]],
+    before: int,
+    version: int,
+) -> None:
+    """What happened since version `before`: changed items again, deleted ones away, and what only looks different.
 
-    Closing a sprint or renaming a status changes how issues look that nobody touched, and leaves their
-    `updated` alone, as in Jira.
+    Closing a sprint or renaming a status or a person changes how issues look that nobody touched, and leaves their
+    `updated` alone, as in Jira. `items` gives the items changed since a version, or all.
     """
     renderer = Renderer(site, keys)
     words = renderer.words
-    sprints, statuses = _looks(store, "sprint"), _looks(store, "status")
+    sprints, statuses, people = (_looks(store, kind) for kind in ("sprint", "status", "user"))
     linked: set[int] = set()
     with store.transaction():
         put_site(store, site)
-        for chunk in batched(items, CHUNK):
+        changed_people = _people(site, people, _looks(store, "user"))
+        for chunk in batched(_changed_items(items, before, changed_people), CHUNK):
             numbers = [item.item_id for item in chunk]
             linked |= linked_with(store, numbers)
             forget_issues(store, numbers)
@@ -75,12 +83,32 @@ def render_changes(store: Store, site: Site, keys: Mapping[int, str], items: Ite
         store.set_meta("version", str(version))
 
 
-def _looks(store: Store, kind: str) -> dict[int, bytes]:
-    return {int(row[0]): row[1] for row in store.rows("select id, doc from resources where kind = ?", (kind,))}
+def _changed_items(
+    items: Callable[[int | None], Iterable[Item]], before: int, changed_people: set[int]
+) -> Iterator[Item]:
+    """Changed items, and those that show people who look different now."""
+    done: set[int] = set()
+    for item in items(before):
+        done.add(item.item_id)
+        yield item
+    if changed_people:
+        others = (item for item in items(None) if item.item_id not in done)
+        yield from (item for item in others if not changed_people.isdisjoint(people_in(item)))
 
 
-def _changed(before: Mapping[int, bytes], after: Mapping[int, bytes]) -> list[int]:
-    return [number for number, document in after.items() if before.get(number) != document]
+def _people(site: Site, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> set[int]:
+    """People who look different, or whose account is gone."""
+    flavour = flavour_of(site.tool)
+    ids = {person.person_id: user_id(flavour, person.person_id) for person in site.people}
+    return {number for number, name in ids.items() if before.get(name) != after.get(name)}
+
+
+def _looks(store: Store, kind: str) -> dict[str, bytes]:
+    return {row[0]: row[1] for row in store.rows("select id, doc from resources where kind = ?", (kind,))}
+
+
+def _changed(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[int]:
+    return [int(number) for number, document in after.items() if before.get(number) != document]
 
 
 def _showing(store: Store, sprints: Iterable[int], statuses: Iterable[int]) -> set[int]:

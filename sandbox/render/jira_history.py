@@ -32,12 +32,13 @@ class Histories:
         self._plain = {
             "status": "status", "resolution": "resolution", "assignee": "assignee", "type": "issuetype",
             "title": "summary", "priority": "priority", "labels": "labels", "remaining_hours": "timeestimate",
-            "project": "project", "key": "Key",
+            "project": "project", "key": "Key", "spent_hours": "timespent",
         }  # fmt: skip
         self._sides: dict[str, Callable[[str | None, datetime], Side]] = {
             "status": self._status, "sprint": self._sprints, "assignee": self._person,
             "resolution": self._named(RESOLUTIONS), "priority": self._named(PRIORITIES), "type": self._named(TYPES),
-            "flagged": self._flagged, "remaining_hours": self._seconds, "labels": self._labels, "rank": self._rank,
+            "flagged": self._flagged, "remaining_hours": self._seconds,
+            "spent_hours": self._seconds, "labels": self._labels, "rank": self._rank,
             "project": self._project,
         }  # fmt: skip
 
@@ -97,10 +98,11 @@ class Histories:
         names = [name_at(at, sprint.former_names, sprint.name) for sprint in sprints]
         return ", ".join(str(sprint.sprint_id) for sprint in sprints), ", ".join(names)
 
-    def _person(self, value: str | None, at: datetime) -> Side:  # noqa: ARG002 - names of people do not change
+    def _person(self, value: str | None, at: datetime) -> Side:
         if not value:
             return None, None
-        return user_id(self._words.flavour, int(value)), self._words.people[int(value)].name
+        person = self._words.people[int(value)]
+        return user_id(self._words.flavour, person.person_id), name_at(at, person.former_names, person.name)
 
     def _project(self, value: str | None, at: datetime) -> Side:  # noqa: ARG002 - projects keep their names
         return (value, self._words.projects[int(value)].name) if value else (None, None)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from sandbox.model import Item, Link
+from sandbox.model import Item, Link, Satisfaction, Worklog
 from sandbox.render.common import milliseconds, named_id, number, split_ids
 from sandbox.render.jira_history import SECONDS_PER_HOUR, Histories
 from sandbox.render.jira_words import IMPEDIMENT, PRIORITIES, RESOLUTIONS, TYPES, Words, user_id
 from sandbox.store import BASE
 
+WORKLOGS_SHOWN = 20
 EXPAND = "renderedFields,names,schema,operations,editmeta,changelog,versionedRepresentations"
 
 
@@ -29,6 +30,8 @@ class RenderedIssue:
     sprint_ids: list[int]
     version_ids: list[int]
     links: list[Link]
+    worklogs: list[Worklog] = field(default_factory=list)
+    satisfaction: Satisfaction | None = None
 
 
 class Issues:
@@ -55,6 +58,8 @@ class Issues:
             sprint_ids=split_ids(item.current.get("sprint")),
             version_ids=split_ids(item.current.get("release")),
             links=item.links,
+            worklogs=item.worklogs,
+            satisfaction=item.satisfaction,
         )
 
     def _row(self, item: Item) -> tuple[Any, ...]:
@@ -104,7 +109,7 @@ class Issues:
             "issuelinks": [],  # both ends show a link: render/jira_links.py fills it in when both are there
             "subtasks": [],
             "comment": {"comments": [], "maxResults": 0, "total": item.comment_count, "startAt": 0},
-            "worklog": {"startAt": 0, "maxResults": 20, "total": 0, "worklogs": []},
+            "worklog": self._worklogs(item),
             **self._time_tracking(item),
             **self._parent(item),
             **self._custom(item),
@@ -115,9 +120,26 @@ class Issues:
             None if hours is None else round(hours * SECONDS_PER_HOUR)
             for hours in (number(values.get("remaining_hours")) for values in (item.initial, item.current))
         )
+        hours = number(item.current.get("spent_hours"))
+        spent = None if hours is None else round(hours * SECONDS_PER_HOUR)
         return {
-            "timeoriginalestimate": original, "timeestimate": remaining, "timespent": None,
-            "aggregatetimeoriginalestimate": original, "aggregatetimeestimate": remaining, "aggregatetimespent": None,
+            "timeoriginalestimate": original, "timeestimate": remaining, "timespent": spent,
+            "aggregatetimeoriginalestimate": original, "aggregatetimeestimate": remaining, "aggregatetimespent": spent,
+        }  # fmt: skip
+
+    def _worklogs(self, item: Item) -> dict[str, Any]:
+        """The issue shows the first twenty."""
+        shown = [self._worklog(item, log) for log in item.worklogs[:WORKLOGS_SHOWN]]
+        return {"startAt": 0, "maxResults": WORKLOGS_SHOWN, "total": len(item.worklogs), "worklogs": shown}
+
+    def _worklog(self, item: Item, log: Worklog) -> dict[str, Any]:
+        words, at = self._words, self._words.clock(log.at)
+        author = words.users[log.author]
+        return {
+            "self": f"{self._root}/issue/{item.item_id}/worklog/{log.worklog_id}", "id": str(log.worklog_id),
+            "issueId": str(item.item_id), "author": author, "updateAuthor": author, "created": at, "updated": at,
+            "started": words.clock(log.started_at), "timeSpent": f"{log.hours:g}h",
+            "timeSpentSeconds": round(log.hours * SECONDS_PER_HOUR),
         }  # fmt: skip
 
     def _parent(self, item: Item) -> dict[str, Any]:
@@ -139,7 +161,15 @@ class Issues:
             flavour.points: number(now.get("points")),
             flavour.flagged: [option] if now.get("flagged") else None,
             flavour.rank: now.get("rank"),
+            **self._rating(item),
         }
+
+    def _rating(self, item: Item) -> dict[str, Any]:
+        """What the customer says of a service request; other projects lack the field."""
+        project = self._words.projects[int(item.current["project"] or 0)]
+        if project.kind != "service_desk":
+            return {}
+        return {self._words.flavour.rating: {"rating": item.satisfaction.rating} if item.satisfaction else None}
 
     def _version(self, release_id: int) -> dict[str, Any]:
         release = self._words.releases[release_id]

@@ -48,13 +48,15 @@ def put_site(store: Store, site: Site) -> None:
     store.set_meta("time_zone", site.account_time_zone)
     store.set_meta("now", site.now.isoformat())
     store.put_resources("field", _fields(flavour))
-    store.put_resources("status", ((str(s.status_id), "", status(flavour, s)) for s in site.statuses))
+    statuses = [one for one in site.statuses if one.deleted_at is None]
+    store.put_resources("status", ((str(s.status_id), "", status(flavour, s)) for s in statuses))
     store.put_resources("issuetype", _types(flavour))
     store.put_resources("priority", _named(flavour, "priority", PRIORITIES))
     store.put_resources("resolution", _named(flavour, "resolution", RESOLUTIONS))
     store.put_resources("project", ((str(p.project_id), "", project(flavour, p)) for p in site.projects))
     store.put_resources("version", _versions(flavour, site))
-    store.put_resources("user", ((user_id(flavour, p.person_id), "", user(flavour, p)) for p in site.people))
+    people = [person for person in site.people if person.removed_at is None]
+    store.put_resources("user", ((user_id(flavour, p.person_id), "", user(flavour, p)) for p in people))
     store.put_resources("filter", _filters(flavour, site))
     store.put_resources("board", _boards(site))
     store.put_resources("configuration", _configurations(flavour, site))
@@ -71,6 +73,7 @@ def _fields(flavour: Flavour) -> Iterator[tuple[str, str, Any]]:
         (flavour.flagged, "Flagged", "array", f"{_CUSTOM}:multicheckboxes"),
         (flavour.epic_link, "Epic Link", "any", "com.pyxis.greenhopper.jira:gh-epic-link"),
         (flavour.rank, "Rank", "any", "com.pyxis.greenhopper.jira:gh-lexo-rank"),
+        (flavour.rating, "Satisfaction", "sd-feedback", "com.atlassian.servicedesk:sd-request-feedback"),
     ):
         custom_id = int(number.rpartition("_")[2])
         schema_ = {"type": kind, "custom": custom, "customId": custom_id}
@@ -128,7 +131,7 @@ def _boards(site: Site) -> Iterator[tuple[str, str, Any]]:
         shown = f"{place.name} ({place.key})"
         location = {
             "projectId": place.project_id, "displayName": shown, "projectName": place.name,
-            "projectKey": place.key, "projectTypeKey": "software", "name": shown,
+            "projectKey": place.key, "projectTypeKey": place.kind, "name": shown,
         }  # fmt: skip
         yield (
             str(team.board_id),
@@ -144,7 +147,7 @@ def _configurations(flavour: Flavour, site: Site) -> Iterator[tuple[str, str, An
     api = f"{BASE}/rest/api/{flavour.api}"
     for team in site.teams:
         done = [s for s in site.statuses if s.category in (Category.DONE, Category.REMOVED)]
-        groups = [(s.name, [s]) for s in site.statuses if s not in done] + [("Done", done)]
+        groups = [(s.name, [s]) for s in site.statuses if s not in done and not s.deleted_at] + [("Done", done)]
         columns = [
             {"name": name, "statuses": [{"id": str(s.status_id), "self": f"{api}/status/{s.status_id}"} for s in held]}
             for name, held in groups

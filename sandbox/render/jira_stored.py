@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from sandbox.model import Satisfaction
 from sandbox.packing import Packings, dictionary_of
-from sandbox.render.common import batched
+from sandbox.render.common import batched, milliseconds
 from sandbox.render.jira_item import RenderedIssue
 from sandbox.render.jira_words import Words
 from sandbox.store import BASE, Rows, Store
@@ -52,7 +53,18 @@ def rows_of(issues: Sequence[RenderedIssue], packings: Packings) -> Rows:
         "insert or ignore into issue_versions values (?, ?)": [
             (version, one.row[0]) for one in issues for version in one.version_ids
         ],
+        "insert or replace into worklogs values (?, ?, ?)": [
+            (log.worklog_id, one.row[0], milliseconds(log.at)) for one in issues for log in one.worklogs
+        ],
+        "insert or replace into resources values (?, ?, ?, ?, ?)": [
+            ("feedback", str(one.row[0]), "", 0, _feedback(one.satisfaction)) for one in issues if one.satisfaction
+        ],
     }
+
+
+def _feedback(said: Satisfaction) -> bytes:
+    """As the service desk's own API shows a rating."""
+    return msgspec.json.encode({"type": "csat", "rating": said.rating, "comment": {"body": said.comment}})
 
 
 def packings_of(issues: Sequence[RenderedIssue]) -> Packings:
@@ -77,7 +89,7 @@ def put_issues(store: Store, issues: Iterable[RenderedIssue]) -> None:
 def forget_issues(store: Store, numbers: Sequence[int]) -> None:
     for table, column in (
         ("issues", "id"), ("packed_documents", "id"), ("issue_keys", "issue_id"), ("issue_sprints", "issue_id"),
-        ("issue_versions", "issue_id"), ("issue_links", "source_id"),
+        ("issue_versions", "issue_id"), ("issue_links", "source_id"), ("worklogs", "issue_id"),
     ):  # fmt: skip
         places = ", ".join("?" * len(numbers))
         store.db.execute(f"delete from {table} where {column} in ({places})", tuple(numbers))  # noqa: S608 - our own names

@@ -35,6 +35,7 @@ class Flavour:
     flagged: str
     epic_link: str
     rank: str
+    rating: str  # of service requests
 
     @property
     def is_cloud(self) -> bool:
@@ -43,11 +44,11 @@ class Flavour:
 
 CLOUD = Flavour(
     Tool.JIRA_CLOUD, "3", "customfield_10020", "customfield_10016", "customfield_10021", "customfield_10014",
-    "customfield_10019",
+    "customfield_10019", "customfield_10030",
 )  # fmt: skip
 DATA_CENTER = Flavour(
     Tool.JIRA_DC, "2", "customfield_10104", "customfield_10106", "customfield_10109", "customfield_10100",
-    "customfield_10105",
+    "customfield_10105", "customfield_10130",
 )  # fmt: skip
 
 
@@ -61,7 +62,10 @@ def user_id(flavour: Flavour, person_id: int) -> str:
 
 
 def user(flavour: Flavour, person: Person) -> dict[str, Any]:
+    """A person as documents show them; of one whose account is gone little is left."""
     name = user_id(flavour, person.person_id)
+    if person.removed_at is not None:
+        return _former_user(flavour, name)
     common = {"displayName": person.name, "active": person.is_active, "timeZone": person.time_zone}
     if flavour.is_cloud:
         address = f"{BASE}/rest/api/3/user?accountId={name}"
@@ -70,6 +74,17 @@ def user(flavour: Flavour, person: Person) -> dict[str, Any]:
     login = person.email.split("@")[0]
     address = f"{BASE}/rest/api/2/user?username={login}"
     return {"self": address, "name": login, "key": name, "emailAddress": person.email, **common}
+
+
+def _former_user(flavour: Flavour, name: str) -> dict[str, Any]:
+    if flavour.is_cloud:
+        address = f"{BASE}/rest/api/3/user?accountId={name}"
+        return {
+            "self": address, "accountId": name, "accountType": "atlassian", "displayName": "Former user",
+            "active": False,
+        }  # fmt: skip
+    address = f"{BASE}/rest/api/2/user?username={name}"
+    return {"self": address, "name": name, "key": name, "displayName": name, "active": False}
 
 
 def status(flavour: Flavour, item: Status) -> dict[str, Any]:
@@ -107,7 +122,7 @@ def named(flavour: Flavour, kind: str, known: dict[str, int], name: str) -> dict
 def project(flavour: Flavour, item: Project) -> dict[str, Any]:
     document: dict[str, Any] = {
         "self": f"{BASE}/rest/api/{flavour.api}/project/{item.project_id}",
-        "id": str(item.project_id), "key": item.key, "name": item.name, "projectTypeKey": "software",
+        "id": str(item.project_id), "key": item.key, "name": item.name, "projectTypeKey": item.kind,
     }  # fmt: skip
     return document | {"simplified": False} if flavour.is_cloud else document
 

@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.servers.jira_site import JiraSite, ProblemError, whole
+from sandbox.servers.jira_site import JiraSite, ProblemError, selection, whole
 from sandbox.store import joined
 
 _LISTS = {"field": "field", "status": "status", "issuetype": "issuetype", "resolution": "resolution"}
 _CATEGORIES = {"undefined": "TODO", "new": "TODO", "indeterminate": "IN_PROGRESS", "done": "DONE"}
+CHANGED_WORKLOGS = 1_000
 SANDBOX_CLOUD_ID = "5a6d0b5e-0000-4000-8000-000000000001"
 
 
@@ -44,7 +45,8 @@ def common_routes(site: JiraSite) -> list[Route]:
         Route(f"{api}/filter/{{number}}", handlers.filter),
         Route(f"{api}/issue/{{name}}/worklog", handlers.worklog),
         Route(f"{api}/worklog/updated", handlers.worklogs_since),
-        Route(f"{api}/worklog/deleted", handlers.worklogs_since),
+        Route(f"{api}/worklog/deleted", handlers.worklogs_deleted),
+        Route("/rest/servicedeskapi/request/{name}/feedback", handlers.feedback),
     ]
 
 
@@ -146,13 +148,41 @@ class _Common:
         return self._site.respond(document)
 
     async def worklog(self, request: Request) -> Response:
-        if self._site.number_of(request.path_params["name"]) is None:
+        """All of an issue's worklogs: as the simulation has it never more than the issue itself shows."""
+        number = self._site.number_of(request.path_params["name"])
+        if number is None:
             raise ProblemError(404, "Issue Does Not Exist")
-        return self._site.respond_value({"startAt": 0, "maxResults": 5000, "total": 0, "worklogs": []})
+        document = self._site.documents([number], selection(("worklog",), "worklog"))[0]
+        shown = msgspec.json.decode(document)["fields"].get("worklog") or {"total": 0, "worklogs": []}
+        return self._site.respond_value(shown | {"startAt": 0, "maxResults": 5000})
 
     async def worklogs_since(self, request: Request) -> Response:
+        since = whole(request.query_params.get("since"), 0)
+        address = f"{self._site.base}{request.url.path}?since={since}"
+        rows = self._site.store.rows(
+            "select id, updated from worklogs where updated >= ? order by updated, id limit ?",
+            (since, CHANGED_WORKLOGS),
+        )
+        values = [{"worklogId": number, "updatedTime": updated, "properties": []} for number, updated in rows]
+        until = rows[-1][1] if rows else since
+        document: dict[str, Any] = {"values": values, "since": since, "until": until, "self": address}
+        document["lastPage"] = len(rows) < CHANGED_WORKLOGS
+        if not document["lastPage"]:
+            document["nextPage"] = f"{self._site.base}{request.url.path}?since={until}"
+        return self._site.respond_value(document)
+
+    async def worklogs_deleted(self, request: Request) -> Response:
+        """Nobody deletes any."""
         since = whole(request.query_params.get("since"), 0)
         address = f"{self._site.base}{request.url.path}?since={since}"
         return self._site.respond_value(
             {"values": [], "since": since, "until": since, "self": address, "lastPage": True}
         )
+
+    async def feedback(self, request: Request) -> Response:
+        """What the customer of a service request says of it."""
+        number = self._site.number_of(request.path_params["name"])
+        document = None if number is None else self._site.store.resource("feedback", str(number))
+        if document is None:
+            raise ProblemError(404, "The request does not exist, or nobody has rated it.")
+        return self._site.respond(document)

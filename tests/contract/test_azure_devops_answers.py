@@ -12,7 +12,7 @@ from tests.sandbox.serving import Sandbox
 WIT_GETS = (
     "/_apis/wit/fields", "/_apis/wit/reporting/workitemrevisions", "/_apis/wit/reporting/workitemlinks",
     "/_apis/wit/workitems/{item}/updates", "/_apis/wit/workitems/{item}/revisions", "/_apis/wit/workitems/{item}",
-    "/_apis/wit/workitemtypes", "/_apis/wit/workitemtypes/Bug", "/_apis/wit/workitemtypes/User%20Story/states",
+    "/_apis/wit/workitemtypes", "/_apis/wit/workitemtypes/Bug", "/_apis/wit/workitemtypes/Bug/states",
     "/_apis/wit/classificationnodes", "/_apis/wit/classificationnodes/Iterations/{folder}", "/_apis/wit/recyclebin",
 )  # fmt: skip
 WORK_GETS = (

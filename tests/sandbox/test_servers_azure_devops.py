@@ -53,6 +53,8 @@ def test_revisions_follow_the_organisation(sandbox: Sandbox) -> None:
     with Organisation(sandbox.home) as organised:
         site = organised.site(Tool.AZURE_DEVOPS)
     states = {str(status.status_id): status.name for status in site.statuses}
+    scrum = {str(project.project_id) for project in site.projects if project.process == "scrum"}
+    assert scrum
     by_item: dict[int, dict[int, dict[str, Any]]] = {}
     for revision in feed(sandbox.azure):
         by_item.setdefault(revision["id"], {})[revision["rev"]] = revision["fields"]
@@ -66,9 +68,12 @@ def test_revisions_follow_the_organisation(sandbox: Sandbox) -> None:
                 state.update({change.attribute: change.new for change in change_set.changes})
             fields = by_item[number][rev]
             assert fields["System.State"] == states[state["status"] or ""]
-            assert fields.get("Microsoft.VSTS.Scheduling.StoryPoints") == (
+            estimate = "Effort" if state["project"] in scrum else "StoryPoints"
+            assert fields.get(f"Microsoft.VSTS.Scheduling.{estimate}") == (
                 float(state["points"]) if state["points"] else None
             )
+            assert fields["System.IsDeleted"] is (state["deleted"] == "yes")
+            assert fields["System.CommentCount"] == int(state["comments"] or 0)
             sprint = state["sprint"]
             assert (fields["System.IterationId"] >= 5_000_000) is (sprint is not None)
             if sprint:

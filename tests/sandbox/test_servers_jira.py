@@ -32,7 +32,7 @@ def all_ids(site: Site, jql: str, size: int = 5000) -> list[str]:
 
 def living(sandbox: Sandbox, tool: Tool) -> dict[int, Item]:
     with Organisation(sandbox.home) as organised:
-        return {item.item_id: item for item in organised.items(tool) if item.deleted_at is None}
+        return {item.item_id: item for item in organised.items(tool) if item.is_live}
 
 
 @pytest.mark.parametrize("order", ["ORDER BY id", "ORDER BY id DESC", "ORDER BY updated DESC, key", ""])

@@ -69,7 +69,7 @@ def test_a_running_server_shows_what_happened(advanced: Any) -> None:
     assert changed
     with Organisation(served.home) as organised:
         assert organised.now == present + timedelta(days=21)
-        expected = {str(i.item_id): i for i in organised.items(Tool.JIRA_CLOUD) if i.deleted_at is None}
+        expected = {str(i.item_id): i for i in organised.items(Tool.JIRA_CLOUD) if i.is_live}
         new_version_items = {str(i.item_id) for i in organised.items(Tool.JIRA_CLOUD, 1)}
     assert after.keys() == expected.keys()
     for number, issue in after.items():
