@@ -9,6 +9,7 @@ reads: a method that could change something at the source is refused.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -74,7 +75,7 @@ class SourceAdapter(HTTPAdapter):
         }
         try:
             for attempt in call.attempts():
-                with attempt:
+                with attempt, limiter.slot():
                     call.wait_for_slot()
                     self.requests += 1
                     return self._once(call, request, options)
@@ -84,7 +85,7 @@ class SourceAdapter(HTTPAdapter):
 
     def _once(self, call: Call, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
         response = self._receive(call, request, options)
-        if response.status_code in _REFUSED and self.access.renew is not None and self.access.renew(request):
+        while response.status_code in _REFUSED and self.access.renew is not None and self.access.renew(request):
             self.requests += 1
             response = self._receive(call, request, options)
         seconds = call.limiter.learn(call.endpoint, response.status_code, response.headers)
@@ -104,14 +105,16 @@ class SourceAdapter(HTTPAdapter):
     def _receive(self, call: Call, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
         """One exchange with the whole body read, so that a cut body is a failure of this attempt."""
         try:
+            started = time.monotonic()
             response = super().send(request, stream=True, **options)
             call.limiter.has_answered = True
-            _ = response.content
+            _read_at_once(response)
+            call.limiter.timed(call.endpoint, time.monotonic() - started)
         except requests.exceptions.SSLError as error:
             raise self._untrusted(call, error) from None
-        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+        except (urllib3.exceptions.ProtocolError, urllib3.exceptions.DecodeError):
             raise RetryLater(call.truncated("The connection was cut in the middle of the answer")) from None
-        except requests.exceptions.Timeout:
+        except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
             raise RetryLater(call.unreachable("No answer in time")) from None
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError, OSError) as error:
             raise RetryLater(call.unreachable(cause_of(error))) from None
@@ -154,6 +157,12 @@ class SourceAdapter(HTTPAdapter):
             remedy="If it is signed by a private authority, set `ca_bundle` to the file with its certificate",
             detail=cause_of(error),
         )
+
+
+def _read_at_once(response: requests.Response) -> None:
+    """The whole body in one piece; `requests` would inflate it ten kilobytes at a time."""
+    response._content = response.raw.read(decode_content=True)  # noqa: SLF001 - there is no other way to set it
+    response._content_consumed = True  # type: ignore[attr-defined] # noqa: SLF001
 
 
 def mount(session: requests.Session, access: Access, pool_size: int = 16) -> SourceAdapter:

@@ -1,5 +1,8 @@
 """One rate limiter per host, shared by all threads and sessions of this process.
 
+It also says how many calls may be under way at once: ten while all goes well, which is what the vendors advise;
+half of that after every refusal, and fewer while answers take much longer than they did; then slowly more again.
+
 It learns from the answers: a quota that is used up stops every call to the host, a burst limit stops
 calls to that endpoint and slows the others down; the pace recovers while answers are good. Servers
 say so with `Retry-After` (seconds or an HTTP date), `X-RateLimit-*`, `RateLimit-Reason`; Azure DevOps
@@ -8,17 +11,22 @@ says it with status 200, too.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 SLOWEST_PACE = 2.0  # seconds between two calls
 _FIRST_PACE = 0.05
 _RECOVERY = 0.9  # of the pace, per good answer
+WIDEST, NARROWEST = 10, 2  # calls under way at once
+_SLOW = 4.0  # times the usual seconds of an endpoint's answers: the host is busy
+_WORTH_SEEING = 1.0  # seconds; what takes less is not slow
+_MEMORY = 0.1  # weight of the newest answer in what is usual
 _NUMBER = re.compile(r"^[0-9]+(\.[0-9]+)?$")
 _IDENTIFIER = re.compile(r"(?<!/api)/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[A-Z][A-Z0-9_]+-\d+)(?=/|$)")
 
@@ -80,9 +88,42 @@ class HostLimiter:
         self._endpoint_until: dict[str, float] = {}
         self._pace = 0.0
         self._next_slot = 0.0
+        self._room = threading.Condition()
+        self._under_way = 0
+        self._width = float(WIDEST)
+        self._usual: dict[str, float] = {}  # endpoint → seconds of its answers
         self.waited_seconds = 0.0
         self.throttled_count = 0
         self.has_answered = False
+
+    @property
+    def width(self) -> int:
+        """How many calls may be under way at once."""
+        return int(self._width)
+
+    @contextlib.contextmanager
+    def slot(self) -> Iterator[None]:
+        """One of the calls that may be under way; waits until there is room."""
+        with self._room:
+            self._room.wait_for(lambda: self._under_way < self.width)
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._room:
+                self._under_way -= 1
+                self._room.notify()
+
+    def timed(self, endpoint: str, seconds: float) -> None:
+        """Take in how long an answer took: much longer than usual means that the host has enough to do."""
+        with self._room:
+            usual = self._usual.get(endpoint, seconds)
+            self._usual[endpoint] = (1 - _MEMORY) * usual + _MEMORY * seconds
+            if seconds > max(_WORTH_SEEING, _SLOW * usual):
+                self._width = max(NARROWEST, self._width - 1)
+            elif self._width < WIDEST:
+                self._width = min(WIDEST, self._width + 1 / self._width)
+                self._room.notify()
 
     def acquire(self, endpoint: str, budget: float) -> bool:
         """Wait until a call to `endpoint` may go out. False: that would take longer than `budget` seconds."""
@@ -130,6 +171,8 @@ class HostLimiter:
 
     def _refused(self, endpoint: str, seconds: float | None, headers: Mapping[str, str]) -> float | None:
         self.throttled_count += 1
+        with self._room:
+            self._width = max(NARROWEST, self._width / 2)
         self.slow_down()
         if seconds is not None:
             is_burst = "burst" in headers.get("RateLimit-Reason", "")

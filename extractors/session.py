@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -95,8 +96,12 @@ class SourceClient:
         request = self._session.prepare_request(requests.Request(method, self.base_url + path, **options))
         # `requests` hands the prepared request to the adapter as it is; this is how the adapter learns it.
         request.expects_json = expects_json  # type: ignore[attr-defined]
-        settings = self._session.merge_environment_settings(str(request.url), {}, None, None, None)
-        return self._session.send(request, allow_redirects=True, **settings)
+        return self._session.send(request, allow_redirects=True, **self._settings)
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
+        """Proxies and certificates as the environment says, once: all calls go to one host."""
+        return dict(self._session.merge_environment_settings(self.base_url, {}, None, None, None))
 
     def close(self) -> None:
         self._session.close()

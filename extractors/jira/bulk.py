@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import threading
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,14 +16,17 @@ from msgspec import Raw
 from extractors.errors import BadRequest, NotFound, RepeatedPage
 from extractors.jira.client import JiraClient
 from extractors.jira.documents import ChangeLogPage, EmbeddedChangelog, HistoryPage, RawIssues
+from extractors.limiter import WIDEST
 from extractors.session import Answer
 
 BULK = 100  # issues that Cloud gives at a time
+CHUNKS_TOGETHER = 5  # chunks of issues whose histories are asked for at once; Cloud takes up to ten
+GROUPS_AHEAD = 3  # groups that are asked for before they are needed
 DC_ISSUES_PER_PAGE = 50  # with full histories
 CHANGES_PER_PAGE = 10_000
 
 
-@dataclass
+@dataclass(slots=True)
 class FetchedIssue:
     """One issue as sent, without its embedded history. `change_count` is what the tool says, None if it does not."""
 
@@ -28,6 +34,31 @@ class FetchedIssue:
     histories: list[Raw]
     change_count: int | None
     sent_at: datetime
+    issue_id: str = ""
+
+    def __post_init__(self) -> None:
+        self.issue_id = self.issue_id or issue_id_of(self.payload)
+
+
+@dataclass
+class _Group:
+    """Ids that are fetched together: their issues in chunks, side by side, and then all their histories."""
+
+    chunks: list[Sequence[int]]
+    issues: dict[int, Answer[RawIssues]] = field(default_factory=dict)  # by the chunk's number
+    histories: dict[str, list[Raw]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    parts: list[Future[None]] = field(default_factory=list)
+
+    @property
+    def ids(self) -> list[int]:
+        return [number for chunk in self.chunks for number in chunk]
+
+    def put(self, number: int, answer: Answer[RawIssues]) -> bool:
+        """Take in a chunk's answer; whether it was the last one."""
+        with self.lock:
+            self.issues[number] = answer
+            return len(self.issues) == len(self.chunks)
 
 
 class Bulk:
@@ -42,18 +73,55 @@ class Bulk:
         return BULK if self._client.is_cloud else DC_ISSUES_PER_PAGE
 
     def fetch(self, ids: Sequence[int], fields: Sequence[str]) -> list[FetchedIssue]:
-        """The issues that exist and may be read, with all their histories; at most BULK ids on Cloud."""
-        return self._fetch_cloud(ids, fields) if self._client.is_cloud else self._fetch_data_center(ids, fields)
+        """The issues that exist and may be read, with all their histories; a few ids, in one go."""
+        return [issue for _, fetched in self.fetch_all(ids, fields) for issue in fetched]
 
-    def _fetch_cloud(self, ids: Sequence[int], fields: Sequence[str]) -> list[FetchedIssue]:
-        answer = self.bulk_fetch(ids, fields)
-        if not answer.value.issues:
-            return []
-        histories = self._changelogs([str(number) for number in ids])
-        return [
-            FetchedIssue(payload, histories.get(issue_id_of(payload), []), None, answer.sent_at)
-            for payload in answer.value.issues
-        ]
+    def fetch_all(
+        self, ids: Sequence[int], fields: Sequence[str]
+    ) -> Generator[tuple[list[int], list[FetchedIssue]], None, None]:
+        """The same of any number of ids: groups in the order of `ids`, several requests under way at a time.
+
+        The histories of an issue are asked for after the issue, so that no change is in the issue and not in them.
+        """
+        size = self.chunk_size
+        chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
+        together = CHUNKS_TOGETHER if self._client.is_cloud else 1
+        groups = (_Group(chunks[start : start + together]) for start in range(0, len(chunks), together))
+        window: deque[_Group] = deque()
+        with ThreadPoolExecutor(min(WIDEST, max(1, len(chunks))), thread_name_prefix="jira") as pool:
+            try:
+                for group in groups:
+                    numbers = range(len(group.chunks))
+                    group.parts = [pool.submit(self._fetch_part, group, number, fields) for number in numbers]
+                    window.append(group)
+                    if len(window) * together >= GROUPS_AHEAD * CHUNKS_TOGETHER:
+                        yield self._fetched(window.popleft())
+                while window:
+                    yield self._fetched(window.popleft())
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _fetch_part(self, group: _Group, number: int, fields: Sequence[str]) -> None:
+        if not self._client.is_cloud:
+            group.put(number, self._fetch_data_center(group.chunks[number], fields))
+        elif group.put(number, self.bulk_fetch(group.chunks[number], fields)):
+            found = any(answer.value.issues for answer in group.issues.values())
+            group.histories = self._changelogs([str(number) for number in group.ids]) if found else {}
+
+    def _fetched(self, group: _Group) -> tuple[list[int], list[FetchedIssue]]:
+        for part in group.parts:
+            part.result()
+        found = []
+        for number in range(len(group.chunks)):
+            answer = group.issues.pop(number)
+            for raw in answer.value.issues:
+                if self._client.is_cloud:
+                    issue_id = issue_id_of(raw)
+                    histories = group.histories.get(issue_id, [])
+                    found.append(FetchedIssue(raw, histories, None, answer.sent_at, issue_id))
+                else:
+                    found.append(split_changelog(raw, answer.sent_at))
+        return group.ids, found
 
     def bulk_fetch(self, ids: Sequence[int], fields: Sequence[str]) -> Answer[RawIssues]:
         """At most BULK issues by id on Cloud, moved ones too; unknown ones are left out."""
@@ -106,7 +174,7 @@ class Bulk:
             return False
         return True
 
-    def _fetch_data_center(self, ids: Sequence[int], fields: Sequence[str]) -> list[FetchedIssue]:
+    def _fetch_data_center(self, ids: Sequence[int], fields: Sequence[str]) -> Answer[RawIssues]:
         """Ids that are gone make Jira refuse the whole question; then it is asked in halves."""
         body = {
             "jql": f"id in ({', '.join(map(str, ids))})",
@@ -116,15 +184,15 @@ class Bulk:
             "expand": ["changelog"],
         }
         try:
-            answer = self._client.http.post(f"{self._client.api}/search", RawIssues, body)
+            return self._client.http.post(f"{self._client.api}/search", RawIssues, body)
         except BadRequest as error:
             if "exist" not in error.detail:
                 raise
             if len(ids) == 1:
-                return []
+                return Answer(RawIssues([]), datetime.now(UTC), {})
             half = len(ids) // 2
-            return [*self._fetch_data_center(ids[:half], fields), *self._fetch_data_center(ids[half:], fields)]
-        return [split_changelog(raw, answer.sent_at) for raw in answer.value.issues]
+            first, second = self._fetch_data_center(ids[:half], fields), self._fetch_data_center(ids[half:], fields)
+            return Answer(RawIssues([*first.value.issues, *second.value.issues]), first.sent_at, first.headers)
 
 
 class _Id(msgspec.Struct):

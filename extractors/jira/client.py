@@ -108,7 +108,8 @@ class JiraClient:
         return self._object("myself", self.package.myself())
 
     def fields(self) -> list[dict[str, Any]]:
-        return self._objects("field", self.package.fields())
+        """Asked over our own session: the package's is busy with the account meanwhile."""
+        return self.http.get(f"{self.api}/field", list[dict[str, Any]]).value
 
     def statuses(self) -> list[dict[str, Any]]:
         return self._objects("status", [status.raw for status in self.package.statuses()])
@@ -125,15 +126,9 @@ class JiraClient:
             return self.pages(f"{self.api}/project/search", {"status": ["live", "archived"], "maxResults": 100})
         return self._objects("project", [project.raw for project in self.package.projects(expand="description")])
 
-    def versions(self, project_id: str) -> list[dict[str, Any]]:
-        return self._objects("version", [version.raw for version in self.package.project_versions(project_id)])
-
     def boards(self, project_key: str | None = None) -> list[dict[str, Any]]:
-        boards = self.package.boards(maxResults=False, projectKeyOrID=project_key)
-        return self._objects("board", [board.raw for board in boards])
-
-    def sprints(self, board_id: str) -> list[dict[str, Any]]:
-        return self._objects("sprint", [sprint.raw for sprint in self.package.sprints(board_id, maxResults=False)])
+        scope = {"projectKeyOrId": project_key} if project_key else {}
+        return self.pages("/rest/agile/1.0/board", {**scope, "maxResults": 50})
 
     def sprint(self, sprint_id: str) -> dict[str, Any] | None:
         """A sprint that no readable board lists; None if it is gone."""

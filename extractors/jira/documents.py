@@ -77,19 +77,42 @@ class EmbeddedChangelog(Struct):
     total: int | None = None
 
 
-class User(Struct, gc=False):
-    """Cloud has accountId, Data Center key and name."""
+class Person(Struct, gc=False):
+    """Who somebody is. Cloud has accountId, Data Center key and name."""
 
     account_id: str | None = wire(default=None, name="accountId")
     key: str | None = None
     name: str | None = None
-    display_name: str | None = wire(default=None, name="displayName")
-    email: str | None = wire(default=None, name="emailAddress")
-    active: bool | None = None
 
     @property
     def user_id(self) -> str | None:
         return self.account_id or self.key or self.name
+
+
+class User(Person, gc=False):
+    """What is known of somebody. It comes with every history, but is read once in a run."""
+
+    display_name: str | None = wire(default=None, name="displayName")
+    email: str | None = wire(default=None, name="emailAddress")
+    active: bool | None = None
+
+
+class HistoryAuthor(Struct):
+    """A history for its author's sake."""
+
+    author: User | None = None
+
+
+class PeopleOfFields(Struct):
+    assignee: User | None = None
+    reporter: User | None = None
+    creator: User | None = None
+
+
+class PeopleOfIssue(Struct):
+    """An issue for the sake of the people in it."""
+
+    fields: PeopleOfFields
 
 
 class HistoryItem(Struct, gc=False):
@@ -103,14 +126,11 @@ class HistoryItem(Struct, gc=False):
 
 
 class History(Struct, gc=False):
-    """`created` is ISO text, or a number of epoch seconds or milliseconds in the bulk answer.
-
-    People stay as sent: the same few stand in a hundred thousand histories, and are decoded once each.
-    """
+    """`created` is ISO text, or a number of epoch seconds or milliseconds in the bulk answer."""
 
     id: str
     created: str | int | float
-    author: Raw = NOTHING
+    author: Person | None = None
     items: list[HistoryItem] = []
 
 
@@ -170,9 +190,9 @@ class Fields(Struct, gc=False):
     resolution: Named | None = None
     resolutiondate: str | None = None
     priority: Named | None = None
-    assignee: Raw = NOTHING
-    reporter: Raw = NOTHING
-    creator: Raw = NOTHING
+    assignee: Person | None = None
+    reporter: Person | None = None
+    creator: Person | None = None
     parent: Named | None = None
     timeoriginalestimate: int | None = None
     timeestimate: int | None = None

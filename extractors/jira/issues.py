@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import gc
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,16 +14,18 @@ from msgspec import Raw
 
 from extractors.connection import ExtractReport, Progress
 from extractors.errors import HistoryCut, SchemaChanged, Truncated
-from extractors.jira.bulk import Bulk, FetchedIssue, issue_id_of
-from extractors.jira.client import THREADS, JiraClient
+from extractors.jira.bulk import Bulk, FetchedIssue
+from extractors.jira.client import JiraClient
 from extractors.jira.fields import FieldRoles
 from extractors.jira.records import IssueRows, instant_of
 from extractors.writing import Writer, in_parallel
 
 STREAM = "jira/issues"
-BATCH_ISSUES = 1_000
-BATCH_BYTES = 16 * 1024 * 1024
-AUDITED = 3  # histories of a batch whose length is checked
+ROWS_ISSUES, ROWS_BYTES = 500, 8 * 1024 * 1024  # that are turned into rows together
+BATCH_ISSUES, BATCH_BYTES = 5_000, 80 * 1024 * 1024  # that become visible together, and where a first load resumes
+COLLECT_EVERY = 100_000  # objects made between two looks of Python's garbage collection
+AUDITED = 8  # histories of a batch whose length is checked
+_SCATTER = 2_654_435_761  # times an id: an order that has nothing to do with age
 _MOST_BROKEN = 20  # issues that cannot be read before the run gives up
 
 
@@ -38,9 +42,9 @@ class IssueLoader:
         self._progress = progress
         self._fields = roles.requested
         self._rows = IssueRows(roles)
-        self._bytes = 0
+        self._batch_issues = self._batch_bytes = 0
         self._broken = 0
-        self._longest: list[tuple[int, str, datetime]] = []
+        self._longest: list[tuple[tuple[int, int], str, datetime]] = []
         self.sprints: dict[str, dict[str, Any]] = {}
 
     def load(self, ids: Sequence[int], after_batch: Callable[[int], None] = lambda _: None) -> None:
@@ -48,26 +52,26 @@ class IssueLoader:
 
         `after_batch` is called with the last id of every full batch, when all up to it is appended.
         """
-        size = self._bulk.chunk_size
-        chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
         done = 0
-        for chunk, fetched in in_parallel(self._fetch, chunks, THREADS):
-            for issue in fetched:
-                self._add(issue)
-            done += len(chunk)
-            self._progress.advance(STREAM, done, len(ids))
-            if len(self._rows) >= BATCH_ISSUES or self._bytes >= BATCH_BYTES:
-                self._flush()
-                after_batch(chunk[-1])
-        self._flush()
-
-    def _fetch(self, chunk: Sequence[int]) -> list[FetchedIssue]:
-        return self._bulk.fetch(chunk, self._fields)
+        with _few_collections(), contextlib.closing(self._bulk.fetch_all(ids, self._fields)) as groups:
+            for group, fetched in groups:
+                for issue in fetched:
+                    self._add(issue)
+                done += len(group)
+                self._progress.advance(STREAM, done, len(ids))
+                if len(self._rows) >= min(ROWS_ISSUES, BATCH_ISSUES) or self._rows.bytes >= ROWS_BYTES:
+                    self._append()
+                if self._batch_issues >= BATCH_ISSUES or self._batch_bytes >= BATCH_BYTES:
+                    self._finish()
+                    after_batch(group[-1])
+            self._append()
+            self._finish()
 
     def _add(self, issue: FetchedIssue) -> None:
-        issue_id = issue_id_of(issue.payload)
-        self._bytes += sum(len(memoryview(raw)) for raw in (issue.payload, *issue.histories))
-        self._longest = sorted([*self._longest, (len(issue.histories), issue_id, issue.sent_at)])[-AUDITED:]
+        issue_id = issue.issue_id
+        rank = (len(issue.histories), int(issue_id) * _SCATTER % 2**32)
+        if len(self._longest) < AUDITED or rank > self._longest[0][0]:
+            self._longest = sorted([*self._longest, (rank, issue_id, issue.sent_at)])[-AUDITED:]
         try:
             if self._rows.add(issue) is not None:
                 self._rows.add(self._again(issue_id, issue), is_final=True)
@@ -112,12 +116,14 @@ class IssueLoader:
     def _audit(self) -> None:
         """Cloud's bulk answers do not say how many changes there are. Ask for the longest histories of the batch.
 
-        A cut hits the longest first, so three of them tell about all. Raises Truncated: nothing of the batch is kept.
+        A cut hits the longest first, so a few of them tell about all; of equally long ones any.
+
+        Raises Truncated: nothing of the batch is kept.
         """
         longest, self._longest = self._longest, []
         if not self._client.is_cloud:
             return
-        for (count, issue_id, sent_at), total in in_parallel(
+        for ((count, _), issue_id, sent_at), total in in_parallel(
             lambda one: self._bulk.change_count(one[1]), longest, AUDITED
         ):
             if total <= count:
@@ -133,10 +139,10 @@ class IssueLoader:
                     detail=f"It gave {count} histories of issue {issue_id}, which has {len(earlier)}",
                 )
 
-    def _flush(self) -> None:
+    def _append(self) -> None:
+        """Turn what was fetched into rows of the open batch."""
         if not len(self._rows):
             return
-        self._audit()
         for stream, rows in self._rows.tables().items():
             self._writer.append(stream, rows)
         self._drop_lost_links()
@@ -144,8 +150,14 @@ class IssueLoader:
         if self._rows.unreadable_sprints:
             text = f"{self._rows.unreadable_sprints} issues have a Sprint field of an unknown form; they have no sprint"
             self._report.warnings.append(text)
+        self._batch_issues += len(self._rows)
+        self._batch_bytes += self._rows.bytes
         self._rows.clear()
-        self._bytes = 0
+
+    def _finish(self) -> None:
+        """What was appended may be committed: its histories are whole. Raises Truncated if they are not."""
+        self._audit()
+        self._batch_issues = self._batch_bytes = 0
 
     def _drop_lost_links(self) -> None:
         """Links that an issue of this batch had and has no more. Issues that are new here have none to lose."""
@@ -158,6 +170,17 @@ class IssueLoader:
         here = pc.is_in(known["source_issue_id"], value_set=landed)
         held = known.filter(pc.and_(here, pc.invert(known["is_deleted"])))["record_id"].to_pylist()
         self._writer.delete("jira/issue_links", [link for link in held if link not in self._rows.links])
+
+
+@contextlib.contextmanager
+def _few_collections() -> Iterator[None]:
+    """Millions of objects are made and let go, none in a circle: looking for circles would take half of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], COLLECT_EVERY), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class _HistoryId(msgspec.Struct):

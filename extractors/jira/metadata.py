@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from extractors.connection import Coverage
 from extractors.errors import AccessDenied, AuthError, BadRequest, ExtractError, NotFound
@@ -30,21 +32,50 @@ class Metadata:
 
     def __init__(self, client: JiraClient, projects: Mapping[str, Json], fail: Callable[[ExtractError], None]) -> None:
         self._client = client
-        self._projects = projects
+        self.projects = projects
         self._fail = fail
         self.fields: list[Json] = []
         self.boards: list[Board] = []
         self.roles = FieldRoles({}, {})
         self.no_boards: str | None = None  # why boards are unknown
+        self._lists: dict[str, list[Json]] = {}
+        self._versions: dict[str, list[Json] | ExtractError] = {}
 
     def read_boards(self) -> None:
-        """Boards of the selected projects, with configuration, filter and sprints, several at a time."""
-        self.fields = self._client.fields()
-        found = self._found_boards()
+        """All that is known of boards, and so which field means what."""
+        self.read_configurations()
+        self.read_rest()
+
+    def read_configurations(self) -> None:
+        """Fields and the boards' configurations: what has to be known before issues are asked for."""
+        with ThreadPoolExecutor(1) as pool:
+            fields = pool.submit(self._client.fields)
+            found = self._found_boards()
+            self.fields = fields.result()
         boards = [Board(board_id, raw) for board_id, raw in sorted(found.items(), key=lambda pair: int(pair[0]))]
-        self.boards = [board for _, board in in_parallel(self._complete, boards, THREADS)]
+        self.boards = [board for _, board in in_parallel(self._configure, boards, THREADS)]
         commonest = Counter(board.points_field for board in self.boards if board.points_field).most_common()
         self.roles = find_roles(self.fields, [name for name, _ in commonest], self._client.connection.fields)
+
+    def read_rest(self) -> None:
+        """Filters, sprints, versions and the small lists: all at once, beside the issues of a first load."""
+        tasks: list[Callable[[], None]] = [
+            *(partial(self._read_filter, board) for board in self.boards),
+            *(partial(self._add_sprints, board) for board in self.boards if board.kind != "kanban"),
+            *(partial(self._read_versions, project_id) for project_id in self.projects),
+            self._read_lists,
+        ]
+        for _ in in_parallel(lambda task: task(), tasks, THREADS):
+            pass
+
+    def _read_lists(self) -> None:
+        """One after the other: the client of the `jira` package is not made for threads."""
+        client = self._client
+        self._lists = {
+            "jira/statuses": [status_row(raw) for raw in client.statuses()],
+            "jira/resolutions": [resolution_row(raw) for raw in client.resolutions()],
+            "jira/issue_types": [issue_type_row(raw) for raw in client.issue_types()],
+        }
 
     def _found_boards(self) -> dict[str, Json]:
         """Boards by id. Without Jira Software there are none; without permission the run is red and keeps the old."""
@@ -62,21 +93,22 @@ class Metadata:
     def _board_scopes(self) -> list[str | None]:
         if not self._client.connection.projects:
             return [None]
-        return [str(project["key"]) for project in self._projects.values()]
+        return [str(project["key"]) for project in self.projects.values()]
 
-    def _complete(self, board: Board) -> Board:
-        """Read the rest of a board; what the account may not see is noted and does not stop the others."""
+    def _configure(self, board: Board) -> Board:
+        """Read a board's configuration; what the account may not see is noted and does not stop the others."""
         try:
             board.configuration = self._client.board_configuration(board.board_id)
+        except (AccessDenied, NotFound, BadRequest) as error:
+            board.problems.append(f"its configuration cannot be read: {short_reason(error)}")
+        return board
+
+    def _read_filter(self, board: Board) -> None:
+        try:
             if board.filter_id is not None:
                 board.jql = self._client.filter(board.filter_id).get("jql")
         except (AccessDenied, NotFound, BadRequest) as error:
-            board.problems.append(
-                f"its {'filter' if board.configuration else 'configuration'} cannot be read: {short_reason(error)}"
-            )
-        if board.kind != "kanban":
-            self._add_sprints(board)
-        return board
+            board.problems.append(f"its filter cannot be read: {short_reason(error)}")
 
     def _add_sprints(self, board: Board) -> None:
         try:
@@ -94,38 +126,40 @@ class Metadata:
 
     def land(self, writer: Writer) -> None:
         """All small streams but board_items, which come after the issues."""
-        client, append = self._client, writer.append
-        append("jira/projects", [project_row(raw) for raw in self._projects.values()])
+        append = writer.append
+        append("jira/projects", [project_row(raw) for raw in self.projects.values()])
         append("jira/fields", [field_row(raw, self.roles) for raw in self.fields])
-        append("jira/statuses", [status_row(raw) for raw in client.statuses()])
-        append("jira/resolutions", [resolution_row(raw) for raw in client.resolutions()])
-        append("jira/issue_types", [issue_type_row(raw) for raw in client.issue_types()])
+        for stream, found in self._lists.items():
+            append(stream, found)
         self._land_versions(writer)
         if self.no_boards is None:
             self._land_boards(writer)
 
     def _land_versions(self, writer: Writer) -> None:
         rows: list[Json] = []
-        failed: set[str] = set()
-        for project_id, versions in in_parallel(self._versions, list(self._projects), THREADS):
+        failures: list[ExtractError] = []
+        for project_id, versions in self._versions.items():
             if isinstance(versions, ExtractError):
-                failed.add(project_id)
-                self._fail(versions)
+                failures.append(versions)
             else:
                 rows.extend(version_row(raw, project_id) for raw in versions)
-        if not failed:
-            writer.replace("jira/versions", rows)
-        else:
+        for error in failures:
+            self._fail(error)
+        if failures:
             writer.append("jira/versions", rows)
+        else:
+            writer.replace("jira/versions", rows)
 
-    def _versions(self, project_id: str) -> list[Json] | ExtractError:
+    def _read_versions(self, project_id: str) -> None:
         client = self._client
         try:
             if client.is_cloud:
-                return client.pages(f"{client.api}/project/{project_id}/version", {"maxResults": 50})
-            return client.http.get(f"{client.api}/project/{project_id}/versions", list[Json]).value
+                found = client.pages(f"{client.api}/project/{project_id}/version", {"maxResults": 50})
+            else:
+                found = client.http.get(f"{client.api}/project/{project_id}/versions", list[Json]).value
+            self._versions[project_id] = found
         except (AccessDenied, NotFound, BadRequest) as error:
-            return error
+            self._versions[project_id] = error
 
     def _land_boards(self, writer: Writer) -> None:
         writer.replace("jira/boards", [board_row(board) for board in self.boards])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,16 @@ from msgspec import Raw
 
 from extractors.jira.bulk import FetchedIssue
 from extractors.jira.columns import ChangeColumns, IssueColumns, column_of, instant_of
-from extractors.jira.documents import NOTHING, Fields, History, Issue, User
+from extractors.jira.documents import (
+    NOTHING,
+    Fields,
+    History,
+    HistoryAuthor,
+    Issue,
+    PeopleOfIssue,
+    Person,
+    User,
+)
 from extractors.jira.fields import AttributeNames, FieldRoles
 from extractors.jira.sprint_field import sprint_values
 from extractors.rows import canonical_json, digest
@@ -20,7 +30,7 @@ from extractors.text import repair_json
 
 __all__ = ["IssueRows", "column_of", "instant_of", "issue_decoder", "number_of", "user_row"]
 
-_MOST_CACHED = 20_000  # people, and combinations of sprints, whose JSON is known already
+_MOST_CACHED = 20_000  # combinations of sprints whose JSON is known already
 Json = dict[str, Any]
 
 
@@ -31,9 +41,8 @@ class IssueRows:
         self._attributes = AttributeNames(roles)
         self._decode_issue = issue_decoder(roles)
         self._decode_history = msgspec.json.Decoder(History).decode
-        self._decode_user = msgspec.json.Decoder(User | None).decode
         self._aliases = {name: [_alias(f) for f in roles.ids(name)] for name in ("points", "epic", "flagged", "sprint")}
-        self._people: dict[bytes, str | None] = {}
+        self._seen: set[str] = set()
         self._sprint_fields: dict[bytes, list[Json] | None] = {}
         self.clear()
 
@@ -44,6 +53,7 @@ class IssueRows:
         self.users: dict[str, User] = {}
         self.sprints: dict[str, Json] = {}
         self.unreadable_sprints = 0
+        self.bytes = 0  # of issues and histories as sent
 
     def __len__(self) -> int:
         return len(self._issues.issues)
@@ -60,7 +70,7 @@ class IssueRows:
         payload, issue = _decoded(self._decode_issue, fetched.payload)
         histories = self._histories(fetched.histories)
         if not is_final and _disagrees(issue, histories, fetched.change_count):
-            return issue.id
+            return str(issue.id)
         hashes = self._add_histories(histories)
         payload_hash = digest(payload, *hashes)
         self._add_issue(issue, payload, payload_hash, fetched, len(histories))
@@ -75,31 +85,36 @@ class IssueRows:
             body, history = _decoded(self._decode_history, raw)
             found.append((int(history.id), history, body))
         found.sort(key=_first)
-        if any(one[0] == other[0] for one, other in zip(found, found[1:], strict=False)):
+        if any(one[0] == other[0] for one, other in itertools.pairwise(found)):
             found = list({one[0]: one for one in found}.values())
         return found
 
     def _add_histories(self, histories: Sequence[tuple[int, History, bytes]]) -> list[bytes]:
         """Take in an issue's histories; their hashes."""
         changes, see = self._changes, self._see
-        hashes = [digest(body) for _, _, body in histories]
-        changes.hashes += hashes
-        changes.histories += [history for _, history, _ in histories]
-        changes.payloads += [body for _, _, body in histories]
-        changes.authors += [see(history.author) for _, history, _ in histories]
-        return [text.encode() for text in hashes]
+        hashes = []
+        for _, history, body in histories:
+            text = digest(body)
+            hashes.append(text.encode())
+            changes.hashes.append(text)
+            changes.histories.append(history)
+            changes.payloads.append(body)
+            changes.authors.append(see(history.author, body, _author))
+            self.bytes += len(body)
+        return hashes
 
     def _add_issue(self, issue: Issue, payload: bytes, payload_hash: str, fetched: FetchedIssue, landed: int) -> None:
         fields, columns = issue.fields, self._issues
         columns.issues.append(issue)
         columns.payloads.append(payload)
+        self.bytes += len(payload)
         columns.hashes.append(payload_hash)
         columns.sent_at.append(fetched.sent_at)
         columns.change_counts.append(fetched.change_count)
         columns.landed_counts.append(landed)
-        columns.assignees.append(self._see(fields.assignee))
-        columns.reporters.append(self._see(fields.reporter))
-        self._see(fields.creator)
+        columns.assignees.append(self._see(fields.assignee, payload, _people))
+        columns.reporters.append(self._see(fields.reporter, payload, _people))
+        self._see(fields.creator, payload, _people)
         columns.epics.append(_key_of(self._first(fields, "epic")))
         columns.points.append(number_of(self._first(fields, "points")))
         columns.flags.append(bool(self._first(fields, "flagged")))
@@ -133,20 +148,13 @@ class IssueRows:
             ids.append(sprint["id"])
         return ids
 
-    def _see(self, raw: Raw) -> str | None:
-        """The id of a person as sent; who was not seen yet in this run is landed with this batch."""
-        body = bytes(raw)
-        try:
-            return self._people[body]
-        except KeyError:
-            pass
-        if len(self._people) > _MOST_CACHED:
-            self._people.clear()
-        _, user = _decoded(self._decode_user, raw)
-        user_id: str | None = user.user_id if user is not None else None
-        if user is not None and user_id is not None:
-            self.users[user_id] = user
-        self._people[body] = user_id
+    def _see(self, person: Person | None, body: bytes, people: Callable[[bytes], Iterable[User | None]]) -> str | None:
+        """The id of somebody in `body`; who was not seen yet in this run is landed with this batch."""
+        user_id = person.user_id if person is not None else None
+        if user_id is not None and user_id not in self._seen:
+            found = {user.user_id: user for user in people(body) if user is not None}
+            self.users[user_id] = found[user_id]
+            self._seen.add(user_id)
         return user_id
 
     def _add_links(self, issue: Issue, sent_at: datetime) -> None:
@@ -174,6 +182,19 @@ class IssueRows:
             "jira/issue_links": list(self.links.values()),
             "jira/issues": self._issues.table(),
         }
+
+
+_decode_author = msgspec.json.Decoder(HistoryAuthor).decode
+_decode_people = msgspec.json.Decoder(PeopleOfIssue).decode
+
+
+def _author(body: bytes) -> Iterable[User | None]:
+    return (_decode_author(body).author,)
+
+
+def _people(body: bytes) -> Iterable[User | None]:
+    fields = _decode_people(body).fields
+    return fields.assignee, fields.reporter, fields.creator
 
 
 def _first(pair: tuple[int, History, bytes]) -> int:

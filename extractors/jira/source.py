@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,25 +70,45 @@ class _Extraction:
         self._visible: set[str] = set()  # ids of all projects that the account sees
         self._deleted: dict[str, int] = {}  # project id → issues found deleted in this run
         self._cursor = Cursor.read(landing.cursor(connection.id))
+        self._rest: Future[None] | None = None  # the reading of the small streams, until they are landed
 
     def run(self) -> ExtractReport:
+        """What waits for nothing else is asked for side by side: round trips cost more than anything."""
         client = self._client
-        account = client.myself()
         run = self._run_by_the_servers_clock()
         self._started = run.started_at
         self._writer = Writer(self._landing, run, self._connection, self._report)
-        self._zone = _zone_of(str(account.get("timeZone") or "UTC"))
-        self._projects = self._select(client.projects())
-        self._walks = Walks(client, self._zone, timedelta(hours=self._connection.overlap_hours), self._fail_project)
-        self._metadata = Metadata(client, self._projects, self._report.failures.append)
-        self._metadata.read_boards()
-        self._metadata.land(self._writer)
-        self._describe()
-        changed, walked, since = self._issues()
+        self._metadata = Metadata(client, {}, self._report.failures.append)
+        with ThreadPoolExecutor(3, thread_name_prefix="jira-site") as pool:
+            account = pool.submit(client.myself)
+            boards = None if self._connection.projects else pool.submit(self._metadata.read_configurations)
+            self._projects = self._metadata.projects = self._select(client.projects())
+            self._zone = _zone_of(str(account.result().get("timeZone") or "UTC"))
+            overlap = timedelta(hours=self._connection.overlap_hours)
+            self._walks = Walks(client, self._zone, overlap, self._fail_project)
+            self._walking = self._begin_walk(pool)
+            boards = boards or pool.submit(self._metadata.read_configurations)
+            boards.result()
+            self._rest = pool.submit(self._metadata.read_rest)
+            changed, walked, since = self._issues()
+            self._land_metadata()
         self._boards_and_closing(changed, walked, since)
         self._report.requests = client.requests
         self._report.waited_seconds = client.http.waited_seconds
         return self._report
+
+    def _begin_walk(self, pool: ThreadPoolExecutor) -> tuple[list[str], Future[dict[str, set[int]]]]:
+        """The ids of projects that were never read to their end, before it is known what to ask of them."""
+        new = [project_id for project_id in self._active if project_id not in self._cursor.projects]
+        return new, pool.submit(self._walks.all_ids, new)
+
+    def _land_metadata(self) -> None:
+        """The small streams, once: with the first batch of issues, or with the last."""
+        if self._rest is not None:
+            self._rest.result()
+            self._rest = None
+            self._metadata.land(self._writer)
+            self._describe()
 
     def _run_by_the_servers_clock(self) -> Run:
         """The run as the server sees it, for its clock is the one that `updated` is written with."""
@@ -179,7 +200,8 @@ class _Extraction:
 
     def _load(self, project_ids: list[str]) -> dict[str, set[int]]:
         """First load of projects, in the order of issue ids, resumed where an interrupted one left off."""
-        walked = self._walks.all_ids(project_ids)
+        begun, walking = self._walking
+        walked = walking.result() if begun == project_ids else self._walks.all_ids(project_ids)
         ids = sorted(set().union(*walked.values())) if walked else []
         load = self._cursor.load
         if load is None or set(load.projects) != set(project_ids):
@@ -191,6 +213,7 @@ class _Extraction:
 
         def after_batch(position: int) -> None:
             self._cursor.load = Load(load.projects, load.started_at, position)
+            self._land_metadata()
             self._writer.commit(self._cursor.stored())
 
         self._loader.load(ahead, after_batch)

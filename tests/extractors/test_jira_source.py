@@ -146,7 +146,7 @@ def test_a_repeated_page_token_ends_the_run_and_loses_nothing(
 ) -> None:
     monkeypatch.setattr("extractors.jira.bulk.CHANGES_PER_PAGE", 100)
     monkeypatch.setattr("extractors.jira.search.IDS_PER_PAGE", 10)
-    monkeypatch.setattr("extractors.jira.issues.THREADS", 1)  # the fault repeats a token, whoever's it was
+    monkeypatch.setattr("extractors.jira.bulk.WIDEST", 1)  # the fault repeats a token, whoever's it was
     extract(tmp_path, jira(sandbox.cloud))
     assert_landed(tmp_path, sandbox.cloud)
     before = landed_issues(Landing(tmp_path))
@@ -292,7 +292,7 @@ from extractors.jira import bulk, issues
 from extractors.jira.source import JiraSource
 from extractors.landing import Batch, Landing, Run
 from tests.extractors.sandbox_site import jira
-issues.BATCH_ISSUES = 1  # a batch per chunk
+issues.BATCH_ISSUES = bulk.CHUNKS_TOGETHER = 1  # a batch per chunk
 bulk.BULK = bulk.DC_ISSUES_PER_PAGE = 20
 committed = Batch.commit
 def commit(self, cursor, *, is_final):
