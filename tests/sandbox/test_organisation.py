@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.model import ChangeSet, Tool
 from sandbox.organisation import Organisation, advance, simulate
+from sandbox.organisation.workflow import STATUS_DROPPED
 from tests.sandbox.outsider import Reader, SeenReader, booked, work_out
 
 UNTIL = datetime(2026, 6, 18, 15, 42, 7, 123000, tzinfo=UTC)
@@ -72,6 +73,7 @@ def test_every_corner_happens(tmp_path: Path) -> None:
                 found["moved"] += len(item.former_keys)
                 found["linked"] += len(item.links)
                 found["created done"] += reader.stages[item.initial["status"] or ""] == "done"
+            _count_corners(organisation, reader, found)
             for book in organisation.books().sprints(tool):
                 for name in ("removed", "cancelled", "not_completed", "completed_elsewhere", "added"):
                     found[f"{tool} {name}"] += getattr(book, f"{name}_items")
@@ -82,8 +84,63 @@ def test_every_corner_happens(tmp_path: Path) -> None:
     happened = (
         "destroyed deleted moved linked done+sprint flagged points type project resolution remaining_hours release"
     )
-    for name in [*happened.split(), "created done", "blank answers"]:
+    happened += " hidden restored spent_hours comments rated worklogs former-people former-names re-activated"
+    for name in [*happened.split(), "created done", "created doing", "blank answers", "analysis", "two open sprints"]:
         assert found[name] > 0, name
+
+
+def _count_corners(organisation: Organisation, reader: Reader, found: Counter[str]) -> None:
+    site = reader.site
+    found["former-people"] += sum(person.removed_at is not None for person in site.people)
+    found["former-names"] += sum(bool(person.former_names) for person in site.people)
+    found["re-activated"] += sum(bool(sprint.reopenings) for sprint in site.sprints)
+    lives = {
+        sprint.sprint_id: (sprint.started_at or sprint.planned_start_at, sprint.closed_at or organisation.now)
+        for sprint in site.sprints
+    }
+    for item in organisation.items(site.tool):
+        found["hidden"] += item.hidden_at is not None
+        found["rated"] += item.satisfaction is not None
+        found["worklogs"] += len(item.worklogs)
+        found["created doing"] += reader.stages[item.initial["status"] or ""] == "in_progress"
+        changes = [(moment.at, change) for moment in item.history for change in moment.changes]
+        found["restored"] += any((change.attribute, change.old) == ("deleted", "yes") for _, change in changes)
+        found["analysis"] += any(change.new == str(STATUS_DROPPED) for _, change in changes)
+        for at, change in changes:
+            if change.attribute == "sprint" and reader.is_jira:
+                sprints = [lives[int(number)] for number in (change.new or "").split(",") if number]
+                found["two open sprints"] += sum(closed > at for _, closed in sprints) > 1
+
+
+def test_a_status_leaves_the_workflow_after_the_first_run(tmp_path: Path) -> None:
+    simulate(4, 600, UNTIL, tmp_path)
+    for days, expected in ((0, False), (7, True)):
+        if days:
+            advance(tmp_path, days)
+        with Organisation(tmp_path) as organisation:
+            for tool in (Tool.JIRA_CLOUD, Tool.JIRA_DC):
+                dropped = [status for status in organisation.site(tool).statuses if status.deleted_at is not None]
+                assert [status.status_id for status in dropped] == ([STATUS_DROPPED] if expected else [])
+                held = [item for item in organisation.items(tool) if item.current["status"] == str(STATUS_DROPPED)]
+                assert not (expected and any(item.is_live for item in held))
+            assert not any(status.deleted_at for status in organisation.site(Tool.AZURE_DEVOPS).statuses)
+
+
+def test_people_leave_and_are_renamed(tmp_path: Path) -> None:
+    """What will happen is not known yet; who has left does nothing any more."""
+    simulate(5, 4000, UNTIL, tmp_path)
+    with Organisation(tmp_path) as organisation:
+        for tool in Tool:
+            people = {person.person_id: person for person in organisation.site(tool).people}
+            left = {number: person.deactivated_at for number, person in people.items() if person.deactivated_at}
+            assert all(at <= organisation.now for at in left.values())
+            assert all(person.is_active is (number not in left) for number, person in people.items())
+            assert all(at <= organisation.now for person in people.values() for at, _ in person.former_names)
+            late = sum(
+                changes.author in left and changes.at > left[changes.author]
+                for item in organisation.items(tool) for changes in item.history
+            )  # fmt: skip
+            assert late == 0
 
 
 def _names(reader: Reader, changes: ChangeSet) -> list[str]:

@@ -174,6 +174,42 @@ def test_deleted_item_leaves_the_sprint() -> None:
     )
 
 
+def test_a_re_activated_sprint_had_never_been_closed() -> None:
+    """Until it is re-activated its book is that of the first close."""
+    scribe = Scribe(ScribeState(zone="UTC"))
+    scribe.sprint_planned(SPRINT, team_id=7)
+    for item in (1, 2):
+        scribe.created(START - 9, item, is_flow=True, is_subtask=False, now=Situation("todo", 3.0, 0.0, IN, 0, 7))
+    scribe.sprint_started(SPRINT, START)
+    scribe.sprint_closed(SPRINT, START + 100, comes_back=True)
+    scribe.seen(START + 150, 1, Situation("done", 3.0, 0.0, IN, 0, 7))
+    first = scribe.state.finished[0].book(START + 200)
+    assert (first.is_final, first.completed_items, first.not_completed_items) == (True, 0, 2)
+    scribe.sprint_reopened(SPRINT)
+    assert scribe.state.finished == []
+    assert sorted(scribe.state.boards[SPRINT]) == [1, 2]
+    scribe.seen(START + 250, 2, Situation("todo", 3.0, 0.0, OUT, 0, 7))
+    scribe.sprint_closed(SPRINT, CLOSE)
+    last = scribe.state.finished[0].book(CLOSE)
+    assert (last.committed_items, last.completed_items, last.removed_items) == (2, 1, 1)
+    assert not any(card.watched for card in scribe.state.cards.values())
+
+
+def test_a_restored_item_had_never_been_away() -> None:
+    scribe = Scribe(ScribeState(zone="UTC"))
+    scribe.sprint_planned(SPRINT, team_id=7)
+    scribe.created(START - 9, 1, is_flow=True, is_subtask=False, now=Situation("todo", 3.0, 0.0, IN, 7, 0))
+    scribe.sprint_started(SPRINT, START)
+    aside = scribe.set_aside(1)
+    scribe.deleted(START + 100, 1)
+    assert scribe.state.running[SPRINT].book(START + 150).removed_items == 1
+    scribe.put_back(aside)
+    scribe.seen(START + 300, 1, Situation("done", 3.0, 0.0, IN, 7, 0))
+    scribe.sprint_closed(SPRINT, CLOSE)
+    sprint = scribe.state.finished[0].book(CLOSE)
+    assert (sprint.committed_items, sprint.completed_items, sprint.removed_items) == (1, 1, 0)
+
+
 def test_unknown_estimates_are_not_zero() -> None:
     script: list[Step] = [(START - 1, 1, "todo", None, IN), (START + 9, 1, "done", None, IN)]
     sprint = book(script)
