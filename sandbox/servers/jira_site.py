@@ -100,10 +100,10 @@ class JiraSite:
     @property
     def account(self) -> dict[str, Any]:
         """The user whose token we use: the first one."""
-        users = self.store.decoded("user")
-        return (
-            users[0] if users else {"displayName": "Sandbox", "active": True, "accountId": "sandbox", "key": "sandbox"}
-        )
+        first = self.store.value("select doc from resources where kind = 'user' order by position limit 1")
+        if first is None:
+            return {"displayName": "Sandbox", "active": True, "accountId": "sandbox", "key": "sandbox"}
+        return dict(msgspec.json.decode(first))
 
     def search(self, jql: str, request: Request) -> Condition:
         """Raises ProblemError 400 with Jira's words. A `hide` fault leaves out what changed lately."""
