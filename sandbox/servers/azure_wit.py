@@ -137,10 +137,11 @@ class WorkItemTracking:
     def _links(self, query: WiqlQuery) -> Response:
         """Pairs of parent and child that are both live; before each source the item itself, as the tool has it."""
         is_forward = str(query.link).lower().endswith("-forward")
-        join = "target.parent_id = source.id" if is_forward else "source.parent_id = target.id"
+        child, parent = ("target", "source") if is_forward else ("source", "target")
         rows = self._site.store.rows(
-            "select source.id, target.id from work_items as source "  # noqa: S608 - values are bound
-            f"join work_items as target on {join} "
+            "select source.id, target.id "  # noqa: S608 - values are bound
+            # From the child, which knows its parent: the other way round every pair would be looked at.
+            f"from work_items as {child} cross join work_items as {parent} on {child}.parent_id = {parent}.id "
             f"where not source.is_deleted and not target.is_deleted and ({query.where}) "
             f"order by {query.order} limit ?",
             (*query.values, QUERY_LIMIT + 1),
