@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.workspace import Workspace
-from tests.faults.trials import Site, assert_whole_batches, cursor, records, run_on_full_disk, run_to_end, unknown_files
+from tests.faults.comparing import assert_whole_batches, cursor, records, unknown_files
+from tests.faults.trials import Site, run_on_full_disk, run_to_end
 
 PMO = Path(sys.executable).parent / "pmo"
 SURVEY = """

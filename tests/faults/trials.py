@@ -7,10 +7,8 @@ of this: what writes to the disk is wrapped in the child before it begins.
 from __future__ import annotations
 
 import functools
-import json
 import multiprocessing
 import os
-import re
 import resource
 import signal
 import time
@@ -33,7 +31,6 @@ from extractors.errors import LandingError
 from extractors.jira import bulk, issues
 from extractors.jira.source import JiraSource
 from extractors.landing import Landing, Run
-from extractors.streams import PMO, STREAMS
 from extractors.surveys.source import SurveyFileSource
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -52,10 +49,10 @@ WRITES: list[tuple[Any, str]] = [
 
 
 SMALL_BATCHES: list[tuple[Any, str, int]] = [
-    (issues, "BATCH_ISSUES", 12),
-    (bulk, "BULK", 6),
-    (feeds, "APPEND_ROWS", 60),
-    (feeds, "COMMIT_ROWS", 60),
+    (issues, "BATCH_ISSUES", 15),
+    (bulk, "BULK", 15),
+    (feeds, "APPEND_ROWS", 100),
+    (feeds, "COMMIT_ROWS", 100),
 ]
 
 
@@ -98,9 +95,6 @@ def extract(site: Site, home: Path) -> None:
     landing.judge(site.connection_id, "accepted")
 
 
-# -- killing --------------------------------------------------------------------------------------
-
-
 def run_to_end(site: Site, home: Path) -> int:
     """An undisturbed run; how many points it has at which it can be killed."""
     receiver, sender = CONTEXT.Pipe(duplex=False)
@@ -114,7 +108,7 @@ def run_to_end(site: Site, home: Path) -> int:
 
 
 def kill_at_point(site: Site, home: Path, point: int) -> None:
-    """Killed right before, in the middle of, or right after a write, as `point` counts them."""
+    """Killed right before or in the middle of a write, as `point` counts them. After one is before the next."""
     process = CONTEXT.Process(target=_counted, args=(site, home, None, point))
     process.start()
     process.join()
@@ -205,74 +199,6 @@ class _Counter:
             result = original(*arguments, **settings)
             if name == "write_table" and isinstance(arguments[1], Path):
                 self.point(lambda: os.truncate(arguments[1], arguments[1].stat().st_size // 2))
-            self.point()
             return result
 
         return staticmethod(write) if isinstance(static, classmethod) else write
-
-
-# -- comparing ------------------------------------------------------------------------------------
-
-_PASSING = {"run_id", "batch_id", "extracted_at"}  # of a run, not of a record
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|[+-]\d\d:?\d\d)?")
-
-
-def records(site: Site, home: Path) -> dict[str, set[tuple[Any, ...]]]:
-    """No record twice: all accepted rows of every stream of the tool, without what belongs to a run."""
-    landing = Landing(home)
-    accepted = set(landing.ledger.accepted()["batch_id"].to_pylist())
-    found = {}
-    for name, stream in STREAMS.items():
-        if stream.tool != site.tool:
-            continue
-        table = landing.table(name)
-        rows = table.scan(table.files(site.connection_id), table.schema.names, site.connection_id).to_pylist()
-        rows = [row for row in rows if row["batch_id"] in accepted]
-        assert len({row["record_id"] for row in rows}) == len(rows), f"{name}: a record is there twice"
-        found[name] = {tuple(_plain(row[key]) for key in table.schema.names if key not in _PASSING) for row in rows}
-    return found
-
-
-def held_counts(site: Site, home: Path) -> dict[tuple[str, str], int | None]:
-    """What the last run says that we hold: (stream, project) → records."""
-    landing = Landing(home)
-    last = landing.batches(site.connection_id)[-1]
-    columns = ["record_id", "stream", "project", "got"]
-    rows = landing.latest("pmo/coverage", site.connection_id, columns).to_pylist()
-    return {(row["stream"], row["project"]): row["got"] for row in rows if row["record_id"].startswith(last.run_id)}
-
-
-def cursor(site: Site, home: Path) -> str:
-    """Where the next run goes on, with every instant of a run blotted out."""
-    row = Landing(home).ledger.last_visible(site.connection_id)
-    assert row is not None
-    assert row.is_final
-    return _INSTANT.sub("<instant>", row.cursors)
-
-
-def unknown_files(home: Path) -> list[str]:
-    """Data files on the disk that no table knows."""
-    landing = Landing(home)
-    known = {uri for name in STREAMS for uri in landing.table(name).file_uris()}
-    return [str(path) for path in (home / "raw").rglob("*.parquet") if "_delta_log" not in path.parts
-            and path.parent.name != "batches" and str(path) not in known]  # fmt: skip
-
-
-def assert_whole_batches(site: Site, home: Path) -> None:
-    """Of every batch in the ledger all rows are there, and sequences have no gaps: what a kill may leave visible."""
-    landing = Landing(home)
-    batches = landing.batches(site.connection_id)
-    assert [row.sequence for row in batches] == list(range(1, len(batches) + 1))
-    stored: dict[tuple[str, str], int] = {}
-    for name in [name for name, stream in STREAMS.items() if stream.tool == site.tool or name in PMO]:
-        table = landing.table(name)
-        ids = table.scan(table.files(site.connection_id), ["batch_id"], site.connection_id)["batch_id"].to_pylist()
-        for batch_id in ids:
-            stored[(name, batch_id)] = stored.get((name, batch_id), 0) + 1
-    for row in batches:
-        for part in json.loads(row.streams):
-            assert stored.get((part["stream"], row.batch_id), 0) == part["rows"], part["stream"]
-
-
-def _plain(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

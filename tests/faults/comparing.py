@@ -1,0 +1,104 @@
+"""What the raw tables hold after killed runs, beside what a run left alone has landed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from extractors.landing import Landing
+from extractors.streams import PMO, STREAMS
+from tests.faults.trials import Site, run_to_end
+
+_PASSING = {"run_id", "batch_id", "extracted_at"}  # of a run, not of a record
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|[+-]\d\d:?\d\d)?")
+
+
+def records(site: Site, home: Path) -> dict[str, set[tuple[Any, ...]]]:
+    """No record twice: all accepted rows of every stream of the tool, without what belongs to a run."""
+    landing = Landing(home)
+    accepted = set(landing.ledger.accepted()["batch_id"].to_pylist())
+    found = {}
+    for name, stream in STREAMS.items():
+        if stream.tool != site.tool:
+            continue
+        table = landing.table(name)
+        rows = table.scan(table.files(site.connection_id), table.schema.names, site.connection_id).to_pylist()
+        rows = [row for row in rows if row["batch_id"] in accepted]
+        assert len({row["record_id"] for row in rows}) == len(rows), f"{name}: a record is there twice"
+        found[name] = {tuple(_plain(row[key]) for key in table.schema.names if key not in _PASSING) for row in rows}
+    return found
+
+
+def held_counts(site: Site, home: Path) -> dict[tuple[str, str], int | None]:
+    """What the last run says that we hold: (stream, project) → records."""
+    landing = Landing(home)
+    last = landing.batches(site.connection_id)[-1]
+    columns = ["record_id", "stream", "project", "got"]
+    rows = landing.latest("pmo/coverage", site.connection_id, columns).to_pylist()
+    return {(row["stream"], row["project"]): row["got"] for row in rows if row["record_id"].startswith(last.run_id)}
+
+
+def cursor(site: Site, home: Path) -> str:
+    """Where the next run goes on, with every instant of a run blotted out."""
+    row = Landing(home).ledger.last_visible(site.connection_id)
+    assert row is not None
+    assert row.is_final
+    return _INSTANT.sub("<instant>", row.cursors)
+
+
+def unknown_files(home: Path) -> list[str]:
+    """Data files on the disk that no table knows."""
+    landing = Landing(home)
+    known = {uri for name in STREAMS for uri in landing.table(name).file_uris()}
+    return [str(path) for path in (home / "raw").rglob("*.parquet") if "_delta_log" not in path.parts
+            and path.parent.name != "batches" and str(path) not in known]  # fmt: skip
+
+
+def assert_whole_batches(site: Site, home: Path) -> None:
+    """Of every batch in the ledger all rows are there, and sequences have no gaps: what a kill may leave visible."""
+    landing = Landing(home)
+    batches = landing.batches(site.connection_id)
+    assert [row.sequence for row in batches] == list(range(1, len(batches) + 1))
+    stored: dict[tuple[str, str], int] = {}
+    for name in [name for name, stream in STREAMS.items() if stream.tool == site.tool or name in PMO]:
+        table = landing.table(name)
+        ids = table.scan(table.files(site.connection_id), ["batch_id"], site.connection_id)["batch_id"].to_pylist()
+        for batch_id in ids:
+            stored[(name, batch_id)] = stored.get((name, batch_id), 0) + 1
+    for row in batches:
+        for part in json.loads(row.streams):
+            assert stored.get((part["stream"], row.batch_id), 0) == part["rows"], part["stream"]
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Undisturbed:
+    """What a run that nobody kills leaves behind."""
+
+    def __init__(self, site: Site, home: Path) -> None:
+        self.points = run_to_end(site, home)
+        self.records = records(site, home)
+        self.held = held_counts(site, home)
+        self.cursor = cursor(site, home)
+        assert sum(map(len, self.records.values())) > 50
+        assert any(self.held.values())
+
+    def assert_same(self, site: Site, home: Path) -> None:
+        """After a killed run and another: nothing lost, nothing doubled, and the cursor where it belongs."""
+        assert_whole_batches(site, home)
+        run_to_end(site, home)
+        assert_whole_batches(site, home)
+        assert records(site, home) == self.records
+        assert held_counts(site, home) == self.held
+        assert cursor(site, home) == self.cursor
+
+
+def assert_next_run_lands_nothing(site: Site, home: Path) -> None:
+    before = records(site, home), len(Landing(home).batches())
+    run_to_end(site, home)
+    assert records(site, home) == before[0]
+    assert len(Landing(home).batches()) > before[1]
