@@ -48,6 +48,7 @@ format: setup ## let the formatters write
 
 bench: setup ## benchmarks, each beside its peer or limit, as ratios
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench.scale
 
 docs: setup ## dbt's own documentation of every table and column
 	@$(BIN)/pmo docs
