@@ -36,21 +36,36 @@ class Drop:
     mtime_ns: int
 
 
-def find_drops(connection: SurveyFileConnection) -> list[Drop]:
-    """The files that the connection's pattern names, by name. Raises if there is none, or one is a trick."""
+@dataclass(frozen=True)
+class Found:
+    """What the pattern names: files to read, and by name those that are a trick or too large and are not opened."""
+
+    drops: list[Drop]
+    refused: dict[str, ExtractError]
+
+
+def find_drops(connection: SurveyFileConnection) -> Found:
+    """The files that the connection's pattern names, by name. Raises if there is none."""
     base, pattern = split_pattern(connection)
     if not base.is_dir():
         raise NotFound(connection.id, f"folder {base}", remedy="Correct the connection's path.")
     literal = base / pattern  # a name may hold brackets and mean them
     found = [literal] if os.path.lexists(literal) else sorted(base.glob(pattern))
-    drops = [_drop(connection, base, path) for path in found if not _is_scratch(path) and not _is_folder(path)]
-    if not drops:
+    paths = [path for path in found if not _is_scratch(path) and not _is_folder(path)]
+    if not paths:
         raise NotFound(
             connection.id,
             f"any file that matches {pattern} in {base}",
             remedy="Put the survey files there or correct the connection's path.",
         )
-    return drops
+    drops: list[Drop] = []
+    refused: dict[str, ExtractError] = {}
+    for path in paths:
+        try:
+            drops.append(_drop(connection, base, path))
+        except FileRefused as error:
+            refused[path.relative_to(base).as_posix()] = error
+    return Found(drops, refused)
 
 
 def split_pattern(connection: SurveyFileConnection) -> tuple[Path, str]:

@@ -292,6 +292,11 @@ def reject_row(file: str, line: int, rejects: list[Reject]) -> dict[str, Any]:
     return row
 
 
+def quarantine_row(file: str, reason: str) -> dict[str, Any]:
+    """The row of surveys/rejects for a file that could not be used at all: line 0."""
+    return reject_row(file, 0, [Reject("", "", reason)])
+
+
 def invitation_rows(plan: Plan) -> list[dict[str, Any]]:
     """One row of surveys/invitations per metric, if the connection says how many people were asked."""
     source = plan.connection

@@ -1,73 +1,75 @@
 """Which of several answers with one id holds, and which landed answers are gone. No I/O.
 
 The rule: of all rows with the same survey, response id and question the one submitted last holds; at
-the same instant the one in the file whose name sorts last, and in one file the later line. Files with
-the answers of a person who answered twice under two ids are two responses: that is for the survey
-tool to decide. An answer vanishes when the file that it was landed from is still there and no file
-holds it any more; a file that is gone takes nothing with it.
+the same instant the one in the file whose name sorts last, and in one file the later line. A person who
+answered twice under two ids gave two responses (unless `repeat_days` says otherwise, downstream). An answer
+vanishes when the file that it was landed from is still there and no file holds it any more; a file that is gone,
+or cannot be used, takes nothing with it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, order=True)
-class Rank:
-    """What decides between two answers with one id: the greater holds."""
-
-    submitted_at: datetime
-    file: str
-    line: int
+KEY_COLUMNS = ("record_id", "submitted_at", "source_line")
+EARLIEST = np.iinfo(np.int64).min
 
 
 @dataclass
 class Outcome:
-    """`kept`: the rows to land. `vanished`: ids that the files no longer have. `repeated`: rows left out, by file."""
+    """`kept`: which rows of each file are landed. `vanished`: ids that the files no longer have.
 
-    kept: list[pa.Table] = field(default_factory=list)
+    `repeated`: how many rows of each file are left out, because another one with their id holds.
+    """
+
+    kept: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
     vanished: list[str] = field(default_factory=list)
     repeated: Counter[str] = field(default_factory=Counter)
 
 
-def settle(read: Mapping[str, pa.Table], landed: Sequence[Mapping[str, Any]], read_again: frozenset[str]) -> Outcome:
-    """Decide between the rows just `read` (by file) and those `landed` before.
+def settle(read: Mapping[str, pa.Table], landed: pa.Table) -> Outcome:
+    """Decide between the rows just read and those landed before.
 
-    `read_again` are the files whose landed rows the reading replaces; rows landed from others stand as they are.
+    `read` holds KEY_COLUMNS by file; `landed` those and `source_file` of what is visible and not deleted. Rows landed
+    from the files that were read are replaced by the reading; rows landed from others stand as they are.
     """
-    best: dict[str, Rank] = {}
-    for file, table in read.items():
-        for record_id, rank in _ranks(file, table):
-            if record_id not in best or rank > best[record_id]:
-                best[record_id] = rank
+    is_replaced = pc.is_in(landed["source_file"], pa.array(list(read), pa.string()))
+    standing = landed.filter(pc.invert(is_replaced))
+    names = sorted({*read, *standing["source_file"].unique().to_pylist()})
+    ranks = {name: rank for rank, name in enumerate(names)}
+    standing_ranks = pc.index_in(standing["source_file"], pa.array(names, pa.string()))
+    tables = [standing.select(KEY_COLUMNS), *(table.select(KEY_COLUMNS) for table in read.values())]
+    files = [np.asarray(standing_ranks, np.int64)]
+    files += [np.full(table.num_rows, ranks[name], np.int64) for name, table in read.items()]
+    is_best = _best(pa.concat_tables(tables), np.concatenate(files))
+
     outcome = Outcome()
-    standing: dict[str, Rank] = {}
-    for row in landed:
-        record_id = row["record_id"]
-        if row["source_file"] not in read_again:
-            standing[record_id] = Rank(row["submitted_at"] or EARLIEST, row["source_file"], row["source_line"])
-        elif record_id not in best:
-            outcome.vanished.append(record_id)
-    for file, table in read.items():
-        keep = []
-        for position, (record_id, rank) in enumerate(_ranks(file, table)):
-            is_beaten = record_id in standing and standing[record_id] > rank
-            if best[record_id] == rank and not is_beaten:
-                keep.append(position)
-            else:
-                outcome.repeated[file] += 1
-        outcome.kept.append(table.take(pa.array(keep, pa.int64())))
+    place = standing.num_rows
+    for name, table in read.items():
+        outcome.kept[name] = is_best[place : place + table.num_rows]
+        outcome.repeated[name] = int(table.num_rows - outcome.kept[name].sum())
+        place += table.num_rows
+    replaced = landed.filter(is_replaced)["record_id"]
+    present = pa.chunked_array([chunk for table in read.values() for chunk in table["record_id"].chunks], pa.string())
+    outcome.vanished = replaced.filter(pc.invert(pc.is_in(replaced, present))).to_pylist()
     return outcome
 
 
-def _ranks(file: str, table: pa.Table) -> list[tuple[str, Rank]]:
-    columns = [table.column(name).to_pylist() for name in ("record_id", "submitted_at", "source_line")]
-    return [(record_id, Rank(at or EARLIEST, file, line)) for record_id, at, line in zip(*columns, strict=True)]
+def _best(keys: pa.Table, files: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """For every row whether it is the one that holds among those with its id."""
+    encoded = keys["record_id"].combine_chunks().dictionary_encode()
+    codes = np.asarray(encoded.indices)
+    submitted = np.asarray(pc.fill_null(keys["submitted_at"].cast(pa.int64()), EARLIEST))
+    order: npt.NDArray[Any] = np.lexsort([np.asarray(keys["source_line"]), files, submitted, codes])
+    in_order = codes[order]
+    is_best = np.zeros(len(codes), np.bool_)
+    is_best[order[np.append(in_order[1:] != in_order[:-1], True)[: len(order)]]] = True
+    return is_best

