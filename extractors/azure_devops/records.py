@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from extractors.azure_devops.people import People
 from extractors.errors import ConfigError
@@ -100,9 +102,9 @@ class RevisionReader:
             "is_item_deleted": [flag_of(one.is_item_deleted) or False for one in fields],
         }
         for name in TEXT_FIELDS:
-            columns[name] = [text_of(getattr(one, name)) for one in fields]
+            columns[name] = texts(list(map(attrgetter(name), fields)))
         for name in ("original_estimate_hours", "remaining_hours", "completed_hours"):
-            columns[name] = [number_of(getattr(one, name)) for one in fields]
+            columns[name] = numbers(list(map(attrgetter(name), fields)))
         schema = STREAMS[REVISIONS].schema
         return pa.table({name: _as_column(values, schema.field(name).type) for name, values in columns.items()})
 
@@ -172,6 +174,23 @@ def instants(values: Sequence[Any]) -> pa.Array:
         return pa.array(values, pa.string()).cast(kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([instant_of(value) for value in values], kind)
+
+
+def texts(values: Sequence[Any]) -> pa.Array:
+    """Texts, empty ones as NULL; all at once where there is nothing else."""
+    try:
+        column = pa.array(values, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([text_of(value) for value in values], pa.string())
+    return pc.if_else(pc.equal(column, ""), None, column)
+
+
+def numbers(values: Sequence[Any]) -> pa.Array:
+    """Numbers, what is none as NULL; all at once where there is nothing else."""
+    try:
+        return pa.array(values, pa.float64())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([number_of(value) for value in values], pa.float64())
 
 
 def instant_of(value: Any) -> datetime | None:
