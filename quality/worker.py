@@ -8,9 +8,11 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,8 +140,17 @@ def _runner() -> Runner:
     return _STATE["runner"]
 
 
+def _end_with_parent() -> None:
+    """A run that is killed cannot stop its worker, which would wait for requests for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
 def _runner_ready() -> None:
     """Import everything ahead of the first request."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import duckdb
 
     _runner()

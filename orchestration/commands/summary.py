@@ -17,6 +17,8 @@ from orchestration.paths import Home
 from orchestration.pipeline.record import ConnectionResult, RunRecord
 from orchestration.settings import Settings
 
+SHOWN_GAPS = 8
+
 
 def print_summary(
     console: Console, record: RunRecord, settings: Settings, home: Home, *, seconds: float, is_done: bool
@@ -28,6 +30,8 @@ def print_summary(
         for text in [result.held_reason, *result.failures]:
             if text:
                 console.print(f"[red]Held[/] {escape(text)}" if result.is_held else f"[red]Failed[/] {escape(text)}")
+        for text in _gaps(result):
+            console.print(f"[yellow]Missing[/] {escape(text)}", highlight=False)
         for text in result.warnings:
             console.print(f"[yellow]Note[/] {escape(result.connection_id)}: {escape(text)}", highlight=False)
     _checks(console, record, home)
@@ -81,6 +85,16 @@ def _coverage(result: ConnectionResult) -> str:
         return "—"
     share = f" ({100 * result.got / result.expected:.1f} %)" if result.expected else ""
     return f"{result.got:,} of {result.expected:,}{share}"
+
+
+def _gaps(result: ConnectionResult) -> list[str]:
+    """What the connection's data lacks, the largest gaps by name."""
+    told = [f"{result.connection_id}: {gap}" for gap in result.gaps[:SHOWN_GAPS]]
+    if len(result.gaps) > SHOWN_GAPS:
+        rest = sum(gap.missing for gap in result.gaps[SHOWN_GAPS:])
+        more = len(result.gaps) - SHOWN_GAPS
+        told.append(f"{result.connection_id}: {rest:,} records in {more} more parts. Dagster shows all of them.")
+    return told
 
 
 def _state(result: ConnectionResult) -> str:

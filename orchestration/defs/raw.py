@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
 from extractors.streams import KEY_COLUMNS, STREAMS, Stream
+from orchestration.defs.coverage import coverage_check, coverage_spec, coverage_table
 from orchestration.defs.resources import PipelineResource
 from orchestration.pipeline.context import Pipeline
 from orchestration.pipeline.landing_step import landed
@@ -52,7 +54,7 @@ def check_specs(tool: str) -> list[dg.AssetCheckSpec]:
     ]
     anchor = raw_key(anchor_stream(tool))
     text = "Every connection was reached and read to its end."
-    return [*suites, dg.AssetCheckSpec("connections_were_read", asset=anchor, description=text)]
+    return [*suites, dg.AssetCheckSpec("connections_were_read", asset=anchor, description=text), coverage_spec(anchor)]
 
 
 def anchor_stream(tool: str) -> str:
@@ -73,6 +75,7 @@ def land_and_judge(
     results, checks = outcome.connections, outcome.checks
     yield from _materializations(pipeline, tool, results)
     yield from _check_results(tool, checks, results)
+    yield coverage_check(pipeline, raw_key(anchor_stream(tool)), results)
 
 
 def _materializations(
@@ -82,11 +85,13 @@ def _materializations(
         if stream.tool != tool:
             continue
         counts = {result.connection_id: result.streams.get(stream.name) for result in results}
-        metadata: dict[str, int] = {
+        metadata: dict[str, Any] = {
             "dagster/row_count": row_count(pipeline.landing.table(stream.name)),
             "rows_landed": sum(count.landed for count in counts.values() if count),
             **{f"landed/{key}": count.landed for key, count in counts.items() if count},
         }
+        if coverage := coverage_table(pipeline, results, stream.name):
+            metadata["coverage"] = coverage
         yield dg.MaterializeResult(asset_key=raw_key(stream.name), metadata=metadata)
 
 

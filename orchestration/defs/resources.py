@@ -13,9 +13,11 @@ from dagster_dbt import DbtCliResource
 from pydantic import Field
 
 from orchestration.dbt_files import dbt_executable
+from orchestration.errors import PmoError
 from orchestration.locking import one_run
 from orchestration.paths import DBT_PROJECT
 from orchestration.pipeline.context import Pipeline, RunOptions
+from orchestration.seeds import merge_seeds
 
 Context = dg.AssetExecutionContext | dg.OpExecutionContext | dg.AssetCheckExecutionContext
 
@@ -50,8 +52,16 @@ class PipelineResource(dg.ConfigurableResource[None]):
             yield self
 
     def open(self, context: Context) -> Pipeline:
-        """The run's context. A re-execution from a failure goes on with the record of the run that failed."""
-        return Pipeline.open(self.options(), context.run.root_run_id or context.run.run_id)
+        """The run's context. A re-execution from a failure goes on with the record of the run that failed.
+
+        What is wrong with the settings or a seed fails the step in the words of the command line, before it begins.
+        """
+        try:
+            opened = Pipeline.open(self.options(), context.run.root_run_id or context.run.run_id)
+            merge_seeds(opened.settings.seeds, opened.home.dbt_seeds)
+        except PmoError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        return opened
 
     @classmethod
     def of(cls, options: RunOptions) -> PipelineResource:

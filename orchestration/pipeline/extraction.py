@@ -23,7 +23,7 @@ from extractors.errors import ExtractError, HistoryCut
 from extractors.landing import Landing, Run
 from extractors.redaction import redact
 from orchestration.pipeline.context import Pipeline
-from orchestration.pipeline.record import ConnectionResult, StreamResult
+from orchestration.pipeline.record import ConnectionResult, CoverageResult, StreamResult
 from orchestration.pipeline.reporting import reporter
 
 LOG = logging.getLogger("pmo.extraction")
@@ -139,6 +139,14 @@ def _take(result: ConnectionResult, report: ExtractReport) -> None:
     result.warnings = [redact(warning) for warning in report.warnings]
     result.requests = report.requests
     result.waited_seconds = report.waited_seconds
+    result.coverage = [
+        CoverageResult(row.stream, row.project, row.expected, row.got, row.deleted, row.skipped, _plain(row.reason))
+        for row in report.coverage
+    ]
     known = [row for row in report.coverage if row.expected is not None]
     result.expected = sum(row.expected or 0 for row in known) if known else None
     result.got = sum(row.got or 0 for row in known) if known else None
+
+
+def _plain(reason: str | None) -> str | None:
+    return None if reason is None else redact(reason)

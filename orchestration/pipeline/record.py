@@ -21,6 +21,30 @@ class StreamResult(msgspec.Struct):
     deleted: int = 0
 
 
+class CoverageResult(msgspec.Struct):
+    """What was got of one stream and project (`*`: the stream has none). `expected` None: the source does not say."""
+
+    stream: str
+    project: str = "*"
+    expected: int | None = None
+    got: int | None = None
+    deleted: int = 0
+    skipped: int = 0
+    reason: str | None = None
+
+    @property
+    def missing(self) -> int:
+        """Records that the source has and we have not."""
+        unread = max(0, self.expected - (self.got or 0)) if self.expected is not None else 0
+        return max(unread, self.skipped)
+
+    def __str__(self) -> str:
+        of = f"{self.stream} of {self.project}" if self.project != "*" else self.stream
+        held = f": {self.got or 0:,} of {self.expected:,}" if self.expected is not None else ""
+        skipped = f", {self.skipped:,} skipped" if self.skipped else ""
+        return f"{of}{held}{skipped}; {self.reason or 'the source does not say why'}"
+
+
 class CheckOutcome(msgspec.Struct):
     """One quality check of this run. `asset` is the key of what it judges, joined by slashes."""
 
@@ -43,6 +67,7 @@ class ConnectionResult(msgspec.Struct):
     warnings: list[str] = []
     cut_histories: list[str] = []  # records whose history the tool gives only in part; `failures` tell so too
     streams: dict[str, StreamResult] = {}
+    coverage: list[CoverageResult] = []
     expected: int | None = None
     got: int | None = None
     requests: int = 0
@@ -56,6 +81,11 @@ class ConnectionResult(msgspec.Struct):
     @property
     def is_good(self) -> bool:
         return not self.is_held and not self.failures
+
+    @property
+    def gaps(self) -> list[CoverageResult]:
+        """The parts that are not whole, the largest gap first."""
+        return sorted((row for row in self.coverage if row.missing), key=lambda row: -row.missing)
 
     @property
     def landed(self) -> int:
