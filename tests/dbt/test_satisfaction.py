@@ -34,6 +34,22 @@ def answers(survey: str, metric: str, scores: list[float | None], **values: Any)
     ]
 
 
+def attempts() -> list[Row]:
+    """Ann tries three times within a week and once more a month later; an edit of hers came twice; Bob once."""
+    days = {"1": 1, "2": 3, "3": 8, "4": 31, "5": 3, "6": 4}
+    scores = {"1": 0, "2": 3, "3": 9, "4": 6, "5": 10, "6": 10}
+    rows = answers("weekly", "nps", [0] * 6)
+    for row in rows:
+        number = str(int(row["response_id"]) + 1)
+        row.update(
+            record_id=f"weekly:{number}", response_id=number, score=scores[number], repeat_days=7,
+            submitted_at=f"2024-03-{days[number]:02} 09:00", updated_at=f"2024-03-{days[number]:02} 09:00",
+            respondent_key={"5": "bob", "6": None}.get(number, "ann"),
+        )  # fmt: skip
+    first = {**rows[4], "score": 1, "updated_at": "2024-03-09 09:00", "extracted_at": "2024-03-10 09:00"}
+    return [first, *rows]  # Bob's answer was taken back to an earlier one: what was landed last holds
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
     told = Warehouse(
@@ -50,6 +66,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnec
     satisfied = answers("product", "csat", [5, 4, 4, 3, 1], scope_type="product", scope_name="Kiosk")
     effort = answers("effort", "ces", [7, 5, 6, 6, 7], scope_type="project", scope_name="ROC")
     odd = answers("odd", "nps", [5, 4, 5, 3, 5, 11], scale_min=1, scale_max=5)
+    told.surveys(responses=attempts())
     told.surveys(responses=[*pulse, *quiet, *satisfied, *effort, *odd, *answers("small", "nps", [10, 0])])
     if NPS_FILE.exists():
         told.surveys(responses=answers("long-term", "nps", real_scores(), submitted_at="2020-01-31 12:00"))
@@ -110,7 +127,16 @@ def test_blank_scores_are_no_responses_and_off_scale_ones_count_nowhere(warehous
         "select is_on_scale, count(*) as n from core.fct_survey_response where survey <> 'long-term' "
         "group by 1 order by 1",
     )
-    assert facts == [{"is_on_scale": False, "n": 1}, {"is_on_scale": True, "n": 7 + 10 + 5 + 5 + 5 + 2}]
+    assert facts == [{"is_on_scale": False, "n": 1}, {"is_on_scale": True, "n": 7 + 10 + 5 + 5 + 5 + 2 + 4}]
+
+
+def test_of_repeated_answers_the_last_of_a_series_counts(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """Ann: 0 and 3 are followed within seven days, 9 and 6 are not. By hand: 9, 6, 10, 10."""
+    facts = records(
+        warehouse, "select response_id, score from core.fct_survey_response where survey = 'weekly' order by 1"
+    )
+    assert [(row["response_id"], row["score"]) for row in facts] == [("3", 9), ("4", 6), ("5", 10), ("6", 10)]
+    assert figures(warehouse, "nps", "survey", "weekly", month="2024-03-01")["responses"] == 4
 
 
 @pytest.mark.skipif(not NPS_FILE.exists(), reason="the real survey answers are not here")

@@ -1,6 +1,26 @@
--- One row per answer to a survey question that has a score; a blank score is not a response.
+-- One row per answer to a survey question that has a score; a blank score is not a response, and neither is an answer
+-- that its person repeats within the connection's repeat_days: the last one of such a series counts.
 with
-    responses as (select * from {{ ref("stg_surveys__responses") }} where not is_deleted and score is not null),
+    answers as (
+        select
+            *,
+            -- the same person's next answer to the same question about the same thing
+            lead(submitted_at) over (
+                partition by connection_id, survey, question, scope_type, scope_name, respondent_key
+                order by submitted_at, response_id
+            ) as next_submitted_at
+        from {{ ref("stg_surveys__responses") }}
+        where not is_deleted and score is not null
+    ),
+    responses as (
+        select *
+        from answers
+        where
+            respondent_key is null
+            or repeat_days = 0
+            or next_submitted_at is null
+            or {{ hours_between("submitted_at", "next_submitted_at") }} > 24 * repeat_days
+    ),
     connections as (select * from {{ ref("int_source") }}),
     teams as (select * from {{ ref("dim_team") }}),
     projects as (select * from {{ ref("dim_project") }}),

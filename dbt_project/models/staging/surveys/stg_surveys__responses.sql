@@ -1,3 +1,4 @@
+-- The extraction has decided which of several answers with one id holds: the one that it landed last.
 with
     latest as (
         select *
@@ -21,8 +22,8 @@ with
                         "comment",
                         "source_file",
                         "source_line",
+                        "repeat_days",
                     ],
-                    newest="updated_at",
                 )
             }}
     )
@@ -43,6 +44,7 @@ select
     scale_min,
     scale_max,
     source_line,
+    coalesce(repeat_days, 0) as repeat_days,
     has_comment,
     is_deleted,
     {{ utc("submitted_at") }} as submitted_at,
