@@ -58,6 +58,7 @@ class Collection(msgspec.Struct):
 
 class _WorkItemReference(msgspec.Struct):
     id: int
+    rev: int = 1
 
 
 class _Link(msgspec.Struct):
@@ -153,13 +154,18 @@ class AzureDevOpsClient:
 
     def existing(self, ids: Sequence[int]) -> set[int]:
         """Those of `ids` that are live and visible: the tool leaves out the others."""
-        found: set[int] = set()
+        return {item.id for item in self._items(ids)}
+
+    def revision_numbers(self, ids: Sequence[int]) -> list[int]:
+        """How many revisions each of these items has, as far as they are live and visible."""
+        return [item.rev for item in self._items(ids)]
+
+    def _items(self, ids: Sequence[int]) -> Iterator[_WorkItemReference]:
         for chunk in _chunks(ids):
-            body = {"ids": list(chunk), "fields": ["System.Id"], "errorPolicy": "omit"}
+            body = {"ids": list(chunk), "fields": ["System.Id", "System.Rev"], "errorPolicy": "omit"}
             raws = self._post("/_apis/wit/workitemsbatch", Collection, body).value.items
             items = (msgspec.json.decode(raw, type=_WorkItemReference | None) for raw in raws)
-            found.update(item.id for item in items if item is not None)
-        return found
+            yield from (item for item in items if item is not None)
 
     def item_revisions(self, item_id: int) -> Iterator[Answer[Collection]]:
         """All revisions of one item, oldest first, in pages."""

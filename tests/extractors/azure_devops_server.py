@@ -317,7 +317,7 @@ class Organisation:
     def items_batch(self, body: Any, **_: Any) -> Any:
         assert len(body["ids"]) <= 200
         live = set(self.live())
-        return listed([{"id": item_id} if item_id in live else None for item_id in body["ids"]])
+        return listed([{"id": one, "rev": self.current(one)["rev"]} if one in live else None for one in body["ids"]])
 
     def item_revisions(self, item_id: str, query: dict[str, str], **_: Any) -> Any:
         own = [record for record in self.feed if record["id"] == int(item_id)]

@@ -197,22 +197,3 @@ def test_an_older_server_is_asked_in_its_own_version(site: Site, organisation: O
     organisation.faults = [old]
     site.run()
     assert set(site.rows("revisions")) == site.expected_revisions()
-
-
-def test_doctor_says_what_works_and_what_a_first_load_costs(site: Site, organisation: Organisation) -> None:
-    lines = site.source().check()
-    assert {line.level for line in lines} == {"ok"}
-    assert "20 items and 3 teams" in lines[-1].text
-
-    def refuse(_: str, path: str) -> None:
-        if "recyclebin" in path:
-            raise Fault(403, {"message": "TF50309: no permission"})
-
-    organisation.faults = [refuse]
-    organisation.lacking_fields = {"Microsoft.VSTS.CMMI.Blocked"}
-    lines = site.source(projects=("Shop", "Elsewhere")).check()
-    text = " ".join(f"{line.level}: {line.text}" for line in lines)
-    assert "fail: Connection 'ado': project 'Elsewhere'" in text
-    assert "warn: The organisation has no Microsoft.VSTS.CMMI.Blocked" in text
-    assert "recyclebin" in text
-    assert site.source(token=Secret("wrong")).check()[0].level == "fail"
