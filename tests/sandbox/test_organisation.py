@@ -105,7 +105,9 @@ def _count_corners(organisation: Organisation, reader: Reader, found: Counter[st
         found["created doing"] += reader.stages[item.initial["status"] or ""] == "in_progress"
         changes = [(moment.at, change) for moment in item.history for change in moment.changes]
         found["restored"] += any((change.attribute, change.old) == ("deleted", "yes") for _, change in changes)
-        found["analysis"] += any(change.new == str(STATUS_DROPPED) for _, change in changes)
+        found["analysis"] += any(
+            (change.attribute, change.new) == ("status", str(STATUS_DROPPED)) for _, change in changes
+        )
         for at, change in changes:
             if change.attribute == "sprint" and reader.is_jira:
                 sprints = [lives[int(number)] for number in (change.new or "").split(",") if number]
