@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from itertools import accumulate
 
 from sandbox.model import Release
 from sandbox.organisation.cell import EARLY, Cell
@@ -19,6 +20,7 @@ EDITS_PER_ITEM = 8.5
 COMMENTS_PER_ITEM = 1.5
 EDITS = ("rank", "priority", "title", "labels", "assignee", "points", "parent")
 EDIT_WEIGHTS = (45, 16, 7, 14, 12, 4, 2)
+_EDITS_UP_TO = tuple(accumulate(EDIT_WEIGHTS))
 
 
 def day(cell: Cell, at: int, _: int, __: int) -> None:
@@ -135,7 +137,7 @@ def edit(cell: Cell, at: int, item_id: int, _: int) -> None:
     if work is None:
         return
     who, dice, current = cell.member(work.team_id), cell.dice, work.item.current
-    what = dice.choices(EDITS, EDIT_WEIGHTS)[0]
+    what = dice.choices(EDITS, cum_weights=_EDITS_UP_TO)[0]
     if what == "rank":
         cell.act(at, who, work, rank=f"0|i{dice.randrange(10**6):06d}:")
     elif what == "priority":

@@ -60,9 +60,10 @@ def is_workday(ordinal: int) -> bool:
     return (day.month, day.day) not in _FIXED_HOLIDAYS
 
 
-def holidays_between(first: int, last: int) -> list[date]:
+@cache
+def holidays_between(first: int, last: int) -> tuple[date, ...]:
     days = (date.fromordinal(ordinal) for ordinal in range(first, last + 1))
-    return [day for day in days if (day.month, day.day) in _FIXED_HOLIDAYS and day.weekday() < 5]
+    return tuple(day for day in days if (day.month, day.day) in _FIXED_HOLIDAYS and day.weekday() < 5)
 
 
 def vacation(person_id: int, year: int) -> range:

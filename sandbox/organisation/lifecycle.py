@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from sandbox.model import Worklog
 from sandbox.organisation.cell import Cell
 from sandbox.organisation.clock import DAY, HOUR, MINUTE, to_datetime
@@ -10,10 +12,11 @@ from sandbox.organisation.workflow import DROPPED
 
 POINTS = ("1", "2", "3", "5", "8", "13", "0.5")
 POINT_WEIGHTS = (14, 22, 26, 20, 10, 3, 5)
+_POINTS_UP_TO = tuple(accumulate(POINT_WEIGHTS))
 
 
 def usual_points(cell: Cell) -> str:
-    return cell.dice.choices(POINTS, POINT_WEIGHTS)[0]
+    return cell.dice.choices(POINTS, cum_weights=_POINTS_UP_TO)[0]
 
 
 def begin(cell: Cell, at: int, item_id: int, turn: int) -> None:

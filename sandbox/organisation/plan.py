@@ -90,7 +90,7 @@ def plan_cell(plan: Plan, cell: int) -> CellPlan:
         people.extend(members)
         project = projects[(0, 1, 1, 2)[number]]
         team = _team(tool, zone, cell, rank, number, project, [member.person_id for member in members])
-        team.days_off = holidays_between(plan.started_on, plan.started_on + HORIZON)
+        team.days_off = list(holidays_between(plan.started_on, plan.started_on + HORIZON))
         teams.append(team)
     paces = [round(dice.uniform(0.8, 1.2), 2) for _ in teams]
     if rank == 0:
