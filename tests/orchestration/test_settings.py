@@ -9,7 +9,14 @@ from textwrap import dedent
 
 import pytest
 
-from extractors.connection import AzureDevOpsConnection, JiraConnection, Secret, SurveyFileConnection
+from extractors.connection import (
+    ApiQuestion,
+    AzureDevOpsConnection,
+    JiraConnection,
+    Secret,
+    SurveyFileConnection,
+    TypeformConnection,
+)
 from orchestration.config.default import SANDBOX_FILE, config_file, load
 from orchestration.config.positions import Positions, keys_of
 from orchestration.errors import InvalidFile, PmoError
@@ -18,7 +25,9 @@ from orchestration.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRON = {"JIRA_TOKEN": "canary-token-1", "ADO_TOKEN": "canary-token-2", "PG_PASSWORD": "canary-password"}
-EXAMPLE_VARIABLES = dict.fromkeys(("JIRA_DC_TOKEN", "AZURE_DEVOPS_TOKEN", "PMO_POSTGRES_PASSWORD"), "canary")
+EXAMPLE_NAMES = ("JIRA_DC_TOKEN", "AZURE_DEVOPS_TOKEN", "PMO_POSTGRES_PASSWORD")
+EXAMPLE_NAMES += ("QUALTRICS_TOKEN", "SURVEYMONKEY_TOKEN", "TYPEFORM_TOKEN")
+EXAMPLE_VARIABLES = dict.fromkeys(EXAMPLE_NAMES, "canary")
 
 JIRA = """
     [[connections]]
@@ -120,6 +129,26 @@ def test_no_repr_shows_a_secret(tmp_path: Path):
     assert settings.secrets() == ["canary-token-1"]
 
 
+TYPEFORM = """
+    [[connections]]
+    id = "pulse"
+    kind = "typeform"
+    token_env = "JIRA_TOKEN"
+    survey_ids = ["a", "b", "a"]
+"""
+
+
+def test_an_online_survey_gets_its_defaults_and_its_questions(tmp_path: Path):
+    question = '[[connections.questions]]\nmetric = "csat"\nquestion = "f1"\nsurvey = "b"\n'
+    settings = read(tmp_path, dedent(TYPEFORM) + question)
+    (pulse,) = settings.connections
+    assert isinstance(pulse, TypeformConnection)
+    assert (pulse.url, pulse.survey_ids, pulse.scope_type) == ("https://api.typeform.com", ("a", "b"), "all")
+    assert (pulse.repeat_days, pulse.include_comments, pulse.token.reveal()) == (0, False, "canary-token-1")
+    assert pulse.questions == (ApiQuestion(metric="csat", question="f1", survey="b"),)
+    assert "canary" not in repr(settings)
+
+
 QUESTION = '[[connections.questions]]\nmetric = "nps"\nscore_column = "b"\n'
 REFUSED = [
     ("syntax", '[[connections]]\nid = "x\n', "line 2", "not valid TOML"),
@@ -137,6 +166,12 @@ REFUSED = [
     ("bad id", dedent(JIRA).replace('"cloud"', '"a:b"'), "line 2", "letters, digits"),
     ("unset variable", dedent(JIRA).replace("JIRA_TOKEN", "OTHER_TOKEN"), "line 5", "OTHER_TOKEN that `token_env`"),
     ("plain http", dedent(JIRA).replace("https", "http"), "line 4", "plain http would send the token readable"),
+    ("no surveys", dedent(TYPEFORM).replace('"a", "b", "a"', ""), "line 5", "survey_ids"),
+    ("question of no survey", dedent(TYPEFORM) + '[[connections.questions]]\nmetric = "nps"\nquestion = "q"\n'
+     'survey = "c"\n', "line 9", "none of this connection"),
+    ("half a scale", dedent(TYPEFORM) + '[[connections.questions]]\nmetric = "ces"\nquestion = "q"\nscale_min = 1\n',
+     "line 6", "go together"),
+    ("scope without field", dedent(TYPEFORM) + 'scope_type = "team"\n', "scope_field", "go together"),
     ("no address", dedent(JIRA).replace("https://example.atlassian.net", "example"), "line 4", "is no address"),
     ("password in url", dedent(JIRA).replace("https://", "https://u:p@"), "line 4", "user name or password"),
     ("time zone", dedent(JIRA) + 'time_zone = "Europe/Berln"\n', "line 6", 'Did you mean "Europe/Berlin"?'),
@@ -228,7 +263,8 @@ def test_what_the_example_comments_out_is_right_too(tmp_path: Path):
     bare = [re.sub(r"^# (?=\[|[a-z_]+ = )", "", line) for line in lines]
     bare = [line for line in bare if not line.startswith(("# #", "seeds = "))]
     connections = read(tmp_path, "\n".join(bare), {**ENVIRON, **EXAMPLE_VARIABLES}).connections
-    assert [connection.id for connection in connections] == ["jira", "jira_dc", "azure_devops", "survey_nps"]
+    ids = ["jira", "jira_dc", "azure_devops", "survey_nps", "qualtrics", "surveymonkey", "typeform"]
+    assert [connection.id for connection in connections] == ids
 
 
 def test_another_port_moves_the_sandbox(tmp_path: Path):
