@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
 from extractors import rows as row_tables
+from extractors.erasure import Erasures
 from extractors.errors import AlreadyRunning, LandingError
 from extractors.inputs import write_inputs
 from extractors.ledger import PENDING, Ledger, LedgerRow, streams_json
@@ -54,6 +55,7 @@ class Landing:
         self.home = home.absolute()
         self.folder = self.home / "raw"
         self.ledger = Ledger(self.folder)
+        self.erasures = Erasures(self.home)
         self._tables = {name: RawTable(self.folder, name, stream.schema) for name, stream in STREAMS.items()}
 
     def table(self, stream: str) -> RawTable:
@@ -163,7 +165,7 @@ class Batch:
             "extracted_at": self.opened_at,
             "is_deleted": False,
         }
-        table = row_tables.complete(rows, STREAMS[stream].schema, keys)
+        table = self._landing.erasures.clean(row_tables.complete(rows, STREAMS[stream].schema, keys))
         table = self._only_changed(stream, table)
         if table.num_rows:
             self._buffers.setdefault(stream, []).append(table)

@@ -65,9 +65,9 @@ def maintain(
 ) -> MaintenanceReport:
     """Maintain every table. Raises AlreadyRunning if a connection is being extracted, LandingError if a disk fails."""
     report = MaintenanceReport()
-    with _alone(landing):
+    with alone(landing):
         tables = [table for table in landing.tables() if table.open() is not None]
-        others = _delta_folders(landing.folder)
+        others = other_tables(landing)
         for number, table in enumerate(tables, start=1):
             told(table.name, number, len(tables) + len(others))
             report.tables.append(_Work(landing, table, retention, is_dry=is_dry).run())
@@ -82,12 +82,12 @@ def tidy_up(landing: Landing, most_loose: int = LOOSE_FILES) -> list[TableReport
     due = [table for table in landing.tables() if len(_loose(table, landing)) > most_loose]
     if not due:
         return []
-    with _alone(landing):
+    with alone(landing):
         return [_Work(landing, table, RETENTION, is_dry=False).run() for table in due]
 
 
 @contextlib.contextmanager
-def _alone(landing: Landing) -> Iterator[None]:
+def alone(landing: Landing) -> Iterator[None]:
     """Nobody lands while files are put together, also where somebody extracts without the lock of a run."""
     known = {name for table in landing.tables() for file in table.all_files() for name in file.connections}
     known |= set(landing.ledger.table()["connection_id"].unique().to_pylist())
@@ -189,10 +189,10 @@ def _vacuum(delta: DeltaTable, report: TableReport, retention: timedelta, *, is_
         delta.cleanup_metadata()
 
 
-def _delta_folders(folder: Path) -> list[Path]:
-    """Tables below `folder` that streams.py does not know, by their full path: the ledger, past publications."""
-    known = {folder / name for name in STREAMS}
-    return sorted(log.parent for log in folder.glob("*/*/_delta_log") if log.parent not in known)
+def other_tables(landing: Landing) -> list[Path]:
+    """Tables below raw that streams.py does not know, by their full path: the ledger, past publications."""
+    known = {landing.folder / name for name in STREAMS}
+    return sorted(log.parent for log in landing.folder.glob("*/*/_delta_log") if log.parent not in known)
 
 
 def _maintain_other(landing: Landing, path: Path, retention: timedelta, *, is_dry: bool) -> TableReport:

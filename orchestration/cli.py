@@ -79,6 +79,21 @@ def maintain(
 
 
 @app.command()
+def erase(
+    person: Annotated[
+        str,
+        typer.Argument(metavar="PERSON", help="Account id, user key, descriptor, e-mail, or respondent."),
+    ],
+    config: ConfigOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="It cannot be undone.")] = False,
+) -> None:
+    """Erase a person from everything that is stored; the figures stay."""
+    from orchestration.commands.erase import erase_person
+
+    raise typer.Exit(erase_person(person, config, is_sure=yes))
+
+
+@app.command()
 def doctor(config: ConfigOption = None) -> None:
     """Check the settings and every connection: what works, which permission is missing, what a first load costs."""
     from orchestration.commands.doctor import examine

@@ -22,6 +22,7 @@ from orchestration.commands.sandbox import served_sandbox, stop_own_sandbox
 from orchestration.commands.summary import print_summary
 from orchestration.config.default import is_sandbox, load
 from orchestration.defs.dbt.invocation import dbt_ahead, leave_no_dbt
+from orchestration.erased import keep_erased
 from orchestration.instance import dagster_home
 from orchestration.locking import one_run
 from orchestration.paths import Home
@@ -51,6 +52,8 @@ def run_pipeline(options: RunOptions, *, is_rebuild: bool = False) -> int:
     if key.notice:
         console.print(key.notice, highlight=False, markup=False)
     with one_run(home.root):
+        if keep_erased(home.root):
+            console.print("Raw data from before an erasure was cleaned again of the persons on the list.")
         merge_seeds(settings.seeds, home.dbt_seeds)  # a slip in a seed is told before anything starts
         if is_rebuild:
             _forget_build(home)

@@ -13,6 +13,7 @@ from dagster_dbt import DbtCliResource
 from pydantic import Field
 
 from orchestration.dbt_files import dbt_executable
+from orchestration.erased import keep_erased
 from orchestration.errors import PmoError
 from orchestration.locking import one_run
 from orchestration.paths import DBT_PROJECT
@@ -48,7 +49,9 @@ class PipelineResource(dg.ConfigurableResource[None]):
     @contextlib.contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[Any]:  # noqa: ARG002 - Dagster's name
         """Hold the run lock as long as the job runs: two writers would spoil the warehouse."""
-        with one_run(self.options().home.root):
+        root = self.options().home.root
+        with one_run(root):
+            keep_erased(root)
             yield self
 
     def open(self, context: Context) -> Pipeline:

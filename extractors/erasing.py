@@ -1,0 +1,214 @@
+"""Erase a person from everything that was landed, so that no byte of the raw tables, their old files or logs is left.
+
+Tables are rewritten file by file (bounded memory), each by one Delta commit; those that tell who a person is go last.
+So an erasure that was cut off can be called again with the same word and finds everything that is left.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from deltalake import DeltaTable, write_deltalake
+
+from extractors.erasure import Erasure, Erasures, Tombstone, forms
+from extractors.landing import Landing, storing
+from extractors.maintenance import Told, alone, other_tables
+from extractors.streams import LEDGER
+from extractors.tables import RawTable
+
+USERS = {"jira/users": "user_id", "azure_devops/users": "user_id"}
+_NAMES = ("user_id", "display_name", "email")
+_SHORTEST_NAME = 5  # a shorter name of one word stands in too many texts that mean something else
+MARKER = "erasures.applied"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Everything that identifies a person: `texts`; `shared_names` are names that others have, too, and stay."""
+
+    texts: frozenset[str]
+    connections: frozenset[str]
+    shared_names: frozenset[str] = frozenset()
+
+
+def find_person(landing: Landing, word: str, more: Iterable[str] = ()) -> Person:
+    """Who `word` is: an account id, user key, descriptor or e-mail in any version of any user that was landed.
+
+    `more`: further texts that stand for the word, as the pseudonym of a respondent.
+    """
+    wanted = word.strip().lower()
+    texts: set[str | None] = {*more} if word.strip().isdigit() else {word.strip(), *more}  # a number is many things
+    connections: set[str] = set()
+    users = [row for name in USERS for row in _rows(landing.table(name), ["connection_id", *_NAMES])]
+    ids = {
+        (row["connection_id"], row["user_id"])
+        for row in users
+        if wanted in {str(row["user_id"]).lower(), str(row["email"]).lower()}
+    }
+    others = {row["display_name"] for row in users if (row["connection_id"], row["user_id"]) not in ids}
+    shared: set[str] = set()
+    for row in users:
+        if (row["connection_id"], row["user_id"]) not in ids:
+            continue
+        connections.add(row["connection_id"] or "")
+        texts |= {row["user_id"], row["email"]}
+        name = row["display_name"] or ""
+        if name and name in others:
+            shared.add(name)
+        elif " " in name.strip() or len(name) >= _SHORTEST_NAME:
+            texts.add(name)
+    return Person(frozenset(text for text in texts if text), frozenset(connections), frozenset(shared))
+
+
+def _rows(table: RawTable, columns: list[str]) -> list[dict[str, str | None]]:
+    uris = table.file_uris()
+    if not uris:
+        return []
+    rows: list[dict[str, str | None]] = ds.dataset(uris, schema=table.schema).to_table(columns=columns).to_pylist()
+    return rows
+
+
+def erase(landing: Landing, person: Person, by: str, told: Told = lambda *_: None) -> Erasure:
+    """Put the person on the list, then out of every raw table. Raises AlreadyRunning beside an extraction."""
+    list_of = Erasures(landing.home)
+    stones = {
+        stone.hash: stone
+        for text in person.texts
+        for form in forms(text)
+        if (stone := list_of.tombstone(form)) is not None
+    }
+    known = [each for each in list_of.all if {stone.hash for stone in each.tombstones} & stones.keys()]
+    erasure = known[0] if known else Erasure(f"erased-{secrets.token_hex(8)}", _now(), [], erased_by=by)
+    erasure.tombstones = _united(erasure.tombstones, stones.values())
+    rest = [each for each in list_of.all if each is not erasure]
+    with alone(landing):
+        list_of.store([*rest, erasure])
+        counts = apply(landing, told)
+        erasure.records = {name: erasure.records.get(name, 0) + count for name, count in counts.items() if count}
+        landing.erasures = Erasures(landing.home)
+        landing.erasures.store([*rest, erasure])
+    return erasure
+
+
+def _united(first: Iterable[Tombstone], second: Iterable[Tombstone]) -> list[Tombstone]:
+    return sorted({stone.hash: stone for stone in (*first, *second)}.values(), key=lambda stone: stone.hash)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def is_applied(landing: Landing) -> bool:
+    """Whether the raw tables are clean of everybody on the list. A restored backup is not."""
+    erasures = Erasures(landing.home)
+    if not erasures or not landing.folder.exists():
+        return True
+    try:
+        return (landing.folder / MARKER).read_text("ascii") == _state(erasures)
+    except FileNotFoundError:
+        return False
+
+
+def _state(erasures: Erasures) -> str:
+    return "\n".join(sorted(stone.hash for each in erasures.all for stone in each.tombstones))
+
+
+def apply(landing: Landing, told: Told = lambda *_: None) -> dict[str, int]:
+    """Clean every raw table of everybody on the list, old files and logs included; rows changed per table."""
+    erasures = Erasures(landing.home)
+    tables = sorted(landing.tables(), key=lambda table: table.name in USERS)
+    others = other_tables(landing)
+    counts = {}
+    for number, table in enumerate(tables, start=1):
+        if table.open() is None:
+            continue
+        told(table.name, number, len(tables) + len(others))
+        with storing("*", f"stream {table.name}"):
+            counts[table.name] = _clean_stream(table, erasures)
+    for number, path in enumerate(others, start=len(tables) + 1):
+        name = path.relative_to(landing.folder).as_posix()
+        told(name, number, len(tables) + len(others))
+        with storing("*", name):
+            counts[name] = _clean_other(landing, path, erasures)
+    for path in [*(table.path for table in tables if table.open() is not None), *others]:
+        with storing("*", path.name):
+            _forget_the_past(path)
+    (landing.folder / MARKER).write_text(_state(erasures), "ascii")
+    return counts
+
+
+def _clean_stream(table: RawTable, erasures: Erasures) -> int:
+    changed = 0
+    for file in table.all_files():
+        rows = ds.dataset([str(file.path)], schema=table.schema, format="parquet").to_table(use_threads=False)
+        cleaned = pa.concat_tables(erasures.clean(part) for part in _parts(rows))
+        count = _differences(rows, cleaned)
+        if count:
+            changed += count
+            table.replace([file], cleaned, file.path.name.split("-")[0], data_change=True)
+    return changed
+
+
+def _parts(rows: pa.Table) -> Iterator[pa.Table]:
+    """At most some thousand rows at a time: payloads become Python texts."""
+    for start in range(0, max(rows.num_rows, 1), 2000):
+        yield rows.slice(start, 2000)
+
+
+def _differences(before: pa.Table, after: pa.Table) -> int:
+    """How many rows are not the same."""
+    if before.equals(after):
+        return 0
+    return sum(old != new for old, new in zip(_keys(before), _keys(after), strict=True))
+
+
+def _keys(table: pa.Table) -> list[tuple[object, ...]]:
+    names = [field.name for field in table.schema if pa.types.is_string(field.type) or pa.types.is_list(field.type)]
+    return list(zip(*(map(str, table[name].to_pylist()) for name in names), strict=True))
+
+
+def _clean_other(landing: Landing, path: Path, erasures: Erasures) -> int:
+    """The ledger and past publications: small, so they are read and written as a whole."""
+    delta = DeltaTable(path)
+    files = delta.file_uris()
+    if not files:
+        return 0
+    rows = pa.concat_tables([_plain_texts(pq.read_table(file)) for file in files], promote_options="default")
+    cleaned = erasures.clean(rows)
+    if cleaned is rows:
+        return 0
+    if path == landing.folder / LEDGER:
+        with landing.ledger.writing():
+            write_deltalake(path, cleaned, mode="overwrite")
+    else:
+        write_deltalake(path, cleaned, mode="overwrite", schema_mode="merge")
+    return _differences(rows, cleaned)
+
+
+def _plain_texts(table: pa.Table) -> pa.Table:
+    """The Delta library writes texts in several Arrow forms."""
+    fields = [
+        field.with_type(pa.string())
+        if pa.types.is_large_string(field.type) or pa.types.is_string_view(field.type)
+        else field
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))
+
+
+def _forget_the_past(path: Path) -> None:
+    """Old files go at once, and so does the log up to now: it holds the least and greatest values of old files."""
+    DeltaTable(path).vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
+    delta = DeltaTable(path)
+    delta.create_checkpoint()
+    for file in (path / "_delta_log").iterdir():
+        number = file.name.split(".")[0]
+        if number.isdigit() and int(number) < delta.version():
+            file.unlink()

@@ -1,0 +1,226 @@
+"""Erasure: the person is in no byte of raw any more, comes back by no way, and every figure stays."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+import pytest
+from deltalake import DeltaTable
+
+from extractors.erasing import apply, erase, find_person, is_applied
+from extractors.erasure import Erasures, forms
+from extractors.landing import Landing, Run
+from extractors.surveys.values import pseudonym
+
+START = datetime(2026, 3, 1, 8, tzinfo=UTC)
+ACCOUNT = "712020:5b10ac8d-82e0-4c3a"
+MAIL = "Vera.Löwenherz@customers.example"
+NAME = "Vera Löwenherz"
+KEY = b"a key of sixteen"
+OTHER = {"accountId": "712020:other", "displayName": "Max Muster", "emailAddress": "max@customers.example"}
+VERA = {"accountId": ACCOUNT, "displayName": NAME, "emailAddress": MAIL}
+
+
+def issue(number: int, person: dict[str, str]) -> dict[str, Any]:
+    told = f"asked [~accountid:{ACCOUNT}] (vera.löwenherz@CUSTOMERS.example); Vera Löwenherz's view counts"
+    payload = {"id": str(number), "fields": {"assignee": person, "description": told, "status": {"name": "Test"}}}
+    link = f"https://a.example/user?accountId={ACCOUNT.replace(':', '%3A')}"
+    return {
+        "record_id": str(number),
+        "issue_id": str(number),
+        "assignee_id": person["accountId"],
+        "summary": f"call {NAME} back, {number}",
+        "status": "Test",
+        "labels": ["vip", NAME],
+        "payload": json.dumps(payload | {"self": link}),  # with \\u escapes, as some tools write
+    }
+
+
+def user(person: dict[str, str]) -> dict[str, Any]:
+    return {
+        "record_id": person["accountId"],
+        "user_id": person["accountId"],
+        "display_name": person["displayName"],
+        "email": person["emailAddress"],
+        "payload": json.dumps(person, ensure_ascii=False),
+    }
+
+
+def change(number: int, attribute: str, old: str, new: str) -> dict[str, Any]:
+    return {
+        "record_id": f"{number}:1:0", "issue_id": str(number), "attribute": attribute, "author_id": ACCOUNT,
+        "from_text": old, "to_text": new, "payload": json.dumps({"author": VERA}),
+    }  # fmt: skip
+
+
+def land(home: Path, number: int = 1) -> int:
+    """What a source would land of the same records again and again."""
+    landing = Landing(home)
+    batch = landing.batch(Run(f"run-{number}", START + timedelta(hours=number)), "jira-a", "jira")
+    landed = batch.append("jira/users", [user(VERA), user(OTHER)])
+    landed += batch.append("jira/issues", [issue(n, VERA if n % 2 else OTHER) for n in range(10)])
+    landed += batch.append(
+        "jira/issue_changes", [change(1, "assignee", "Max Muster", NAME), change(2, "status", "Test", "Done")]
+    )
+    answer = {"record_id": "s:1:q", "respondent_key": pseudonym(MAIL, KEY), "score": 9.0, "payload": "{}"}
+    landed += batch.append("surveys/responses", [answer])
+    batch.commit({"by": NAME}, is_final=True)
+    landing.judge("jira-a", "accepted", None)
+    return landed
+
+
+def erased(home: Path, word: str = ACCOUNT) -> str:
+    landing = Landing(home)
+    return erase(landing, find_person(landing, word, [pseudonym(MAIL, KEY)]), "tester").replacement
+
+
+def assert_nowhere(home: Path) -> None:
+    """Neither in any byte of any file, nor in any value, which Parquet compresses."""
+    wanted = [form.lower() for text in (ACCOUNT, MAIL, NAME, pseudonym(MAIL, KEY)) for form in forms(text)]
+    for path in home.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes().lower()
+            assert [word for word in wanted if word.encode() in content] == [], path
+    for log in (home / "raw").glob("*/*/_delta_log"):
+        table = DeltaTable(log.parent)
+        values = str(ds.dataset(table.file_uris()).to_table().to_pylist()).lower()
+        assert [word for word in wanted if word in values] == [], log
+
+
+def rows(home: Path, stream: str) -> list[dict[str, Any]]:
+    landing = Landing(home)
+    table = landing.latest(stream, "jira-a", landing.table(stream).schema.names)
+    return sorted((row for row in table.to_pylist() if not row["is_deleted"]), key=lambda row: row["record_id"])
+
+
+@pytest.mark.parametrize("word", [ACCOUNT, MAIL, MAIL.upper()])
+def test_no_byte_is_left_and_every_figure_stays(tmp_path: Path, word: str) -> None:
+    land(tmp_path)
+    land(tmp_path, 2)
+    before = [(row["record_id"], row["status"], row["payload_hash"]) for row in rows(tmp_path, "jira/issues")]
+    token = erased(tmp_path, word)
+    assert_nowhere(tmp_path)
+    after = rows(tmp_path, "jira/issues")
+    assert [(row["record_id"], row["status"], row["payload_hash"]) for row in after] == before
+    assert [row["assignee_id"] for row in after] == ["712020:other", token] * 5
+    assert all(json.loads(row["payload"])["fields"]["status"]["name"] == "Test" for row in after)
+    assert json.loads(after[1]["payload"])["fields"]["assignee"]["displayName"] == token
+    assert "Max Muster" in after[0]["payload"]
+    texts = {row["issue_id"]: row["to_text"] for row in rows(tmp_path, "jira/issue_changes")}
+    assert texts == {"1": token, "2": "Done"}
+    assert [row["respondent_key"] for row in rows(tmp_path, "surveys/responses")] == [token]
+    assert [row["user_id"] for row in rows(tmp_path, "jira/users")] == ["712020:other", token]
+
+
+def test_reading_the_source_again_brings_nobody_back_and_lands_nothing(tmp_path: Path) -> None:
+    land(tmp_path)
+    erased(tmp_path)
+    before = {name: rows(tmp_path, name) for name in ("jira/users", "jira/issues", "jira/issue_changes")}
+    assert land(tmp_path, 2) == 0
+    assert_nowhere_but_cursors(tmp_path)
+    assert {name: rows(tmp_path, name) for name in before} == before
+
+
+def assert_nowhere_but_cursors(home: Path) -> None:
+    """The cursor of this test is made to name a person; those of sources hold ids of projects and instants."""
+    landing = Landing(home)
+    for name in ("jira/users", "jira/issues", "jira/issue_changes", "surveys/responses"):
+        values = str(ds.dataset(landing.table(name).file_uris()).to_table().to_pylist()).lower()
+        assert not any(form.lower() in values for text in (ACCOUNT, MAIL, NAME) for form in forms(text)), name
+
+
+def test_a_restored_backup_is_cleaned_again(tmp_path: Path) -> None:
+    import shutil
+
+    home = tmp_path / "home"
+    land(home)
+    shutil.copytree(home / "raw", tmp_path / "backup")
+    token = erased(home)
+    assert is_applied(Landing(home))
+    shutil.rmtree(home / "raw")
+    shutil.copytree(tmp_path / "backup", home / "raw")
+    assert not is_applied(Landing(home))
+    apply(Landing(home))
+    assert_nowhere(home)
+    assert is_applied(Landing(home))
+    assert [row["user_id"] for row in rows(home, "jira/users")] == ["712020:other", token]
+
+
+def test_it_is_written_down_who_did_it_without_naming_the_person(tmp_path: Path) -> None:
+    land(tmp_path)
+    token = erased(tmp_path)
+    (entry,) = Erasures(tmp_path).all
+    assert (entry.replacement, entry.erased_by) == (token, "tester")
+    assert entry.records["jira/issues"] == 10
+    assert entry.records["jira/users"] == 1
+    assert datetime.fromisoformat(entry.erased_at).tzinfo is not None
+    assert (tmp_path / "erasures.json").stat().st_mode & 0o077 == 0
+
+
+def test_an_erasure_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever table it stopped at: who is meant is told by the users, and these are cleaned last."""
+    from extractors.tables import RawTable
+
+    replace, seen = RawTable.replace, []
+
+    def stops(self: RawTable, *arguments: Any, **settings: Any) -> None:
+        seen.append(self.name)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        replace(self, *arguments, **settings)
+
+    land(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(RawTable, "replace", stops)
+        with pytest.raises(KeyboardInterrupt):
+            erased(tmp_path, MAIL)
+    assert "jira/users" not in seen
+    erased(tmp_path, MAIL)
+    assert len(Erasures(tmp_path).all) == 1
+    assert_nowhere(tmp_path)
+
+
+def test_ordinary_words_and_shared_names_stay(tmp_path: Path) -> None:
+    """A user key `test` is no status, and a namesake keeps the name."""
+    landing = Landing(tmp_path)
+    batch = landing.batch(Run("r", START), "jira-a", "jira")
+    tester = {"accountId": "test", "displayName": "Max Muster", "emailAddress": "t@customers.example"}
+    batch.append("jira/users", [user(tester), user(OTHER)])
+    batch.append("jira/issues", [issue(1, tester) | {"summary": "the test of test.py"}, issue(2, OTHER)])
+    batch.append("jira/issue_changes", [change(2, "status", "Test", "test")])
+    batch.commit({}, is_final=True)
+    landing.judge("jira-a", "accepted", None)
+    person = find_person(landing, "test")
+    assert person.shared_names == {"Max Muster"}
+    erase(landing, person, "tester")
+    found = rows(tmp_path, "jira/issues")
+    assert [row["status"] for row in found] == ["Test", "Test"]
+    assert found[0]["summary"] == "the test of test.py"
+    assert found[0]["assignee_id"].startswith("erased-")
+    assert rows(tmp_path, "jira/issue_changes")[0]["to_text"] == "test"
+    assert rows(tmp_path, "jira/users")[0]["display_name"] == "Max Muster"
+
+
+def test_a_number_is_no_person(tmp_path: Path) -> None:
+    land(tmp_path)
+    assert find_person(Landing(tmp_path), "4711", ["hash"]).texts == {"hash"}
+
+
+def test_whole_runs_of_words_are_known_in_any_text(tmp_path: Path) -> None:
+    erased_from = Erasures(tmp_path)
+    land(tmp_path)
+    token = erased(tmp_path)
+    erased_from = Erasures(tmp_path)
+    for text, cleaned in {
+        f"mailto:{MAIL}.": f"mailto:{token}.",
+        f"{NAME},{NAME}": f"{token},{token}",
+        "Vera  Löwenherz": "Vera  Löwenherz",  # not as she was written
+        "Vera": "Vera",
+        f"x{ACCOUNT}": f"x{ACCOUNT}",
+        "": "",
+    }.items():
+        assert erased_from.cleaned(text) == cleaned
