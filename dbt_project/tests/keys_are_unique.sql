@@ -14,6 +14,8 @@
     "fct_item_trust": "item_key",
     "fct_survey_response": "response_key",
     "int_item": "item_key",
+    "kpi_restatement": "restatement_key",
+    "kpi_scorecard": "figure_key",
 } %}
 {% for table, key in keys.items() -%}
     select '{{ table }}' as table_name, {{ key }} as key_value, count(*) as row_count

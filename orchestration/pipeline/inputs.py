@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from extractors.connection import Connection
 from extractors.streams import FLAG, TEXT, TIMESTAMP, WHOLE
 from orchestration.pipeline.context import Pipeline
+from orchestration.pipeline.publications import PublicationLog
 from orchestration.pipeline.record import ConnectionResult
 from orchestration.seeds import merge_seeds
 
@@ -54,6 +55,10 @@ def write_inputs(pipeline: Pipeline) -> list[str]:
     ]
     _write(pa.Table.from_pylist(rows, CONNECTIONS), folder / "connections.parquet")
     _write(pa.Table.from_pylist([_settings(pipeline)], SETTINGS), folder / "settings.parquet")
+    log, is_past = PublicationLog(pipeline.home), pipeline.as_of_at is not None
+    if not is_past:
+        log.record()  # a run that was killed after it had published left this to the next one
+    log.write_inputs(folder, is_past=is_past)
     return replaced
 
 

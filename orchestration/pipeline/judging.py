@@ -100,7 +100,9 @@ def mart_tables(pipeline: Pipeline) -> tuple[MartTable, ...]:
     return tuple(
         MartTable(node["schema"], node["name"], tuple(node["config"].get("meta", {}).get("grain") or ()))
         for node in nodes
-        if node["resource_type"] == "model" and node["schema"] in {"core", "marts"}
+        if node["resource_type"] == "model"
+        and node["schema"] in {"core", "marts"}
+        and node["config"]["materialized"] != "ephemeral"
     )
 
 

@@ -1,16 +1,13 @@
-"""Publish through bi/, and keep each publication's scorecard in the Delta table `pmo/publications`."""
+"""Publish through bi/, and keep each publication's scorecard in the log of publications."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from deltalake import write_deltalake
-
 from bi.publication import PostgresTarget, PublicationRun
 from bi.publish import publish
 from orchestration.pipeline.context import Pipeline
+from orchestration.pipeline.publications import PublicationLog
 from orchestration.pipeline.record import PublicationResult
 from orchestration.settings import PostgresServer
 
@@ -51,19 +48,5 @@ def _target(server: PostgresServer) -> PostgresTarget:
 
 
 def keep_scorecard(pipeline: Pipeline) -> int:
-    """Append the published scorecard to `pmo/publications`; how many rows. Builds of the past are not publications."""
-    file = pipeline.home.published / "parquet" / "kpi_scorecard.parquet"
-    if pipeline.options.as_of is not None or not file.exists():
-        return 0
-    scorecard = pq.read_table(file)
-    stamps = {
-        "run_id": pa.array([pipeline.run.run_id] * scorecard.num_rows, pa.string()),
-        "published_at": pa.array([datetime.now(UTC)] * scorecard.num_rows, pa.timestamp("us", "UTC")),
-    }
-    kept = {name: scorecard[name] for name in scorecard.column_names if name not in stamps}
-    # From columns alone, without the model's own not-null marks: what a model promises may change, the past may not.
-    scorecard = pa.table({**kept, **stamps})
-    target = pipeline.home.root / "raw" / "pmo" / "publications"
-    target.mkdir(parents=True, exist_ok=True)
-    write_deltalake(target, scorecard, mode="append", schema_mode="merge")
-    return int(scorecard.num_rows)
+    """Write what this publication has changed to the log; how many figures. Builds of the past are no publications."""
+    return 0 if pipeline.options.as_of is not None else PublicationLog(pipeline.home).record()

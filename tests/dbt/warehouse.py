@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from extractors.streams import LEDGER_SCHEMA, STREAMS
+from orchestration.pipeline.publications import COMPARED, LAST
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 SALT = "salt of the tests"
@@ -72,6 +73,8 @@ class Warehouse:
     rows: dict[str, list[Row]] = field(default_factory=dict)
     connections: dict[str, Row] = field(default_factory=dict)
     batches: list[Row] = field(default_factory=list)
+    published_figures: list[Row] = field(default_factory=list)  # what dbt reads of the log of publications
+    published: dict[str, list[Row]] = field(default_factory=dict)  # tables of the last publication
 
     def connection(self, connection_id: str, tool: str, **values: Any) -> Warehouse:
         """A configured connection with one final accepted batch at `now`."""
@@ -166,6 +169,11 @@ class Warehouse:
             **self.settings,
         }
         _write(inputs / "settings.parquet", [settings], SETTINGS_SCHEMA)
+        _write(inputs / "publications.parquet", self.published_figures, LAST)
+        (inputs / "published" / "empty").mkdir(parents=True, exist_ok=True)
+        for name, schema in COMPARED.items():
+            _write(inputs / "published" / "empty" / f"{name}.parquet", [], schema)
+            _write(inputs / "published" / f"{name}.parquet", self.published.get(name, []), schema)
 
     def _final_batch(self, number: int, connection_id: str) -> Row:
         return {

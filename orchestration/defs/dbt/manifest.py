@@ -27,10 +27,12 @@ def manifest() -> dict[str, Any]:
 
 
 def keys_of_layers(*schemas: str) -> list[dg.AssetKey]:
-    """The asset keys of the models in these schemas."""
+    """The asset keys of the tables in these schemas; a part of other models (ephemeral) is none."""
     translator = Translator()
     return [
         translator.get_asset_key(node)
         for node in manifest()["nodes"].values()
-        if node["resource_type"] == "model" and node["schema"] in schemas
+        if node["resource_type"] == "model"
+        and node["schema"] in schemas
+        and node["config"]["materialized"] != "ephemeral"
     ]

@@ -28,17 +28,20 @@ with
                 union all
             {% endif %}
         {% endfor %}
-    )
+    ),
+    batches as (select * from {{ ref("stg_pmo__batches") }})
 
 select
-    stream || '|' || record_id as raw_record_key,
-    connection_id,
-    stream,
-    record_id,
-    run_id,
-    batch_id,
-    landed_file,
-    payload_hash,
-    is_deleted,
-    extracted_at
+    versions.stream || '|' || versions.record_id as raw_record_key,
+    versions.connection_id,
+    versions.stream,
+    versions.record_id,
+    versions.run_id,
+    versions.batch_id,
+    versions.landed_file,
+    versions.payload_hash,
+    versions.is_deleted,
+    versions.extracted_at,
+    batches.committed_at
 from versions
+inner join batches on versions.batch_id = batches.batch_id

@@ -11,7 +11,7 @@ with
     satisfaction as (select * from {{ ref("kpi_satisfaction") }} where period_type in ('month', 'quarter')),
     teams as (select * from {{ ref("dim_team") }}),
     connections as (select * from {{ ref("int_connection") }}),
-    settings as (select * from {{ ref("int_setting") }}),
+    runs as (select * from {{ ref("int_run") }}),
     targets as (select * from {{ ref("kpi_targets") }}),
 
     flow_trusted as (
@@ -324,9 +324,16 @@ with
         select tool = 'surveys' as is_survey, min(watermark_at) as watermark_at
         from connections
         group by tool = 'surveys'
+    ),
+    judged as (
+        select with_target.*, coalesce(connections.watermark_at, freshness.watermark_at) as data_as_of_at,
+        from with_target
+        left join connections on with_target.connection_id = connections.connection_id
+        left join freshness on freshness.is_survey = (with_target.kpi_id in ('nps', 'csat'))
     )
 
 select
+    {{ figure_key("with_target") }} as figure_key,
     with_target.kpi_id,
     with_target.scope_type,
     with_target.scope_key,
@@ -362,10 +369,16 @@ select
         else 'off_target'
     end as status,
     with_target.trust_ratio,
-    coalesce(connections.watermark_at, freshness.watermark_at) as data_as_of_at,
-    settings.run_id
-from with_target
+    with_target.data_as_of_at,
+    -- A period has ended when its last day is over in every time zone.
+    case
+        when with_target.period_type = 'sprint'
+        then with_target.kpi_id <> 'sprint_remaining'
+        when with_target.period_type = 'quarter'
+        then with_target.data_as_of_at >= with_target.period_start_date + interval 3 month + interval 1 day
+        else with_target.data_as_of_at >= with_target.period_start_date + interval 1 month + interval 1 day
+    end as is_final,
+    runs.run_id
+from judged as with_target
 inner join kpis on with_target.kpi_id = kpis.kpi_id
-cross join settings
-left join connections on with_target.connection_id = connections.connection_id
-left join freshness on freshness.is_survey = (with_target.kpi_id in ('nps', 'csat'))
+cross join runs

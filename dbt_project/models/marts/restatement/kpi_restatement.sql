@@ -1,0 +1,158 @@
+-- One row per figure and change of its value since it was first published as final.
+with
+    restated as (select * from {{ ref("restated_figure") }}),
+    published as (select * from {{ ref("int_published_figure") }} where is_restatement),
+    cause_items as (select * from {{ ref("kpi_restatement_item") }}),
+
+    causes as (
+        select
+            restatement_key,
+            max(cause_items) as cause_items,
+            sum(record_count) as record_count,
+            count(*) filter (where change = 'came in') as came_in,
+            count(*) filter (where change = 'left') as gone,
+            count(*) filter (where change = 'changed') as changed,
+            count(*) filter (where is_deleted) as deleted,
+            count(*) filter (where item_key is null) as answers
+        from cause_items
+        group by restatement_key
+    ),
+    judged as (
+        select
+            restated.*,
+            coalesce(causes.cause_items, 0) as cause_items,
+            causes.came_in,
+            causes.gone,
+            causes.changed,
+            causes.deleted,
+            causes.record_count,
+            case
+                when restated.is_withdrawn
+                then 'withdrawn'
+                when restated.is_redefined
+                then 'definition'
+                when restated.has_other_policy
+                then 'policy'
+                when causes.record_count > 0 or causes.answers > 0
+                then 'records'
+                when causes.cause_items > 0
+                then 'indirect'
+                when restated.kpi_id = 'predictability'
+                then 'earlier_sprints'
+                else 'unknown'
+            end as cause
+        from restated
+        left join causes on restated.restatement_key = causes.restatement_key
+    ),
+    now_restated as (
+        select
+            *,
+            case
+                cause
+                when 'withdrawn'
+                then 'It is no longer reported: its scope, period or sprint is gone.'
+                when 'definition'
+                then 'The definition of the KPI has changed.'
+                when 'policy'
+                then 'Another version of the policy holds.'
+                when 'earlier_sprints'
+                then 'The completed work of earlier sprints, which it is compared with, was restated.'
+                when 'unknown'
+                then 'The evidence of the earlier publication is not there to compare with, or counts the same.'
+                else
+                    concat_ws(
+                        ', ',
+                        case when came_in > 0 then came_in || ' came in' end,
+                        case when gone > 0 then gone || ' left' end,
+                        case when changed > 0 then changed || ' changed' end
+                    ) || case
+                        when cause_items > {{ 20 }}
+                        then ' of the 20 that weigh most; ' || cause_items || ' in all'
+                        else ''
+                    end
+                    || case when deleted > 0 then '; ' || deleted || ' deleted' else '' end
+                    || case
+                        when cause = 'records'
+                        then '; ' || record_count || ' records landed since.'
+                        else
+                            '; no record of theirs is new: something that they depend on is (a sprint, a status, a seed).'
+                    end
+            end as cause_text
+        from judged
+    ),
+    restatements as (
+        select
+            restatement_key,
+            figure_key,
+            kpi_id,
+            scope_type,
+            scope_key,
+            scope_name,
+            connection_id,
+            period_type,
+            period_start_date,
+            sprint_key,
+            policy_id,
+            first_value,
+            first_published_at,
+            old_value,
+            old_published_at,
+            new_value,
+            restated_at,
+            run_id,
+            cause,
+            cause_text,
+            cause_items
+        from now_restated
+        union all
+        select
+            md5(figure_key || '|' || run_id) as restatement_key,
+            figure_key,
+            kpi_id,
+            scope_type,
+            scope_key,
+            scope_name,
+            connection_id,
+            period_type,
+            period_start_date,
+            sprint_key,
+            policy_id,
+            first_value,
+            first_published_at,
+            old_value,
+            old_published_at,
+            value,
+            data_as_of_at,
+            run_id,
+            cause,
+            cause_text,
+            cause_items
+        from published
+        where md5(figure_key || '|' || run_id) not in (select restatement_key from restated)
+    )
+
+select
+    restatement_key,
+    figure_key,
+    kpi_id,
+    scope_type,
+    scope_key,
+    scope_name,
+    connection_id,
+    period_type,
+    period_start_date,
+    sprint_key,
+    policy_id,
+    first_value,
+    first_published_at,
+    old_value,
+    old_published_at,
+    new_value,
+    new_value - old_value as change_value,
+    restated_at,
+    run_id,
+    cause,
+    cause_text,
+    cast(cause_items as bigint) as cause_items,
+    row_number() over (partition by figure_key order by restated_at desc, old_published_at desc) = 1 as is_latest
+from restatements
