@@ -15,11 +15,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sandbox.serve import SandboxError, start_background
-from tests.bench import extraction, server, transform
+from tests.bench import extraction, server, speed, transform
 from tests.bench.measure import SideFailedError, machine
 from tests.extractors.sandbox_site import free_ports
 
-PARTS = ("extraction", "server", "transform")
+PARTS = ("speed", "extraction", "server", "transform")
+FAR_MS = 150  # latency of the part speed
 TITLES = {"jira_cloud": "Jira Cloud", "jira_dc": "Jira Data Center"}
 
 
@@ -35,8 +36,12 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=3_000, help="work items of the whole sandbox (default 3000)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each side (default 3)")
     parser.add_argument("--latency-ms", type=float, default=20, help="what the sandbox waits per request (default 20)")
-    parser.add_argument("--only", choices=PARTS, help="one part; the extraction always runs, for its data")
+    parser.add_argument("--only", choices=PARTS, help="one part; server and transform need the extraction for its data")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--issues", type=int, default=10_000, help="issues of the part speed (default 10000)")
+    parser.add_argument(
+        "--no-peer", action="store_true", help="part speed without the connector from the package index"
+    )
     given = parser.parse_args()
     say(
         [f"Machine: {machine()}", f"Sandbox: {given.items:,} items, seed {given.seed}, {given.latency_ms:g} ms latency"]
@@ -44,7 +49,11 @@ def main() -> int:
     say(["Median of the runs (least-most). A ratio below 1.00x means that we need less."])
     with tempfile.TemporaryDirectory(prefix="pmo-bench-") as folder:
         try:
-            bench(Path(folder), given.items, given.seed, given.runs, given.latency_ms, given.only)
+            if given.only in (None, "speed"):
+                work, peer = Path(folder) / "speed", not given.no_peer
+                say(speed.compare(work, given.issues, given.seed, FAR_MS, given.runs, with_peer=peer))
+            if given.only != "speed":
+                bench(Path(folder), given.items, given.seed, given.runs, given.latency_ms, given.only)
         except (SideFailedError, SandboxError) as error:
             sys.stderr.write(f"{error}\n")
             return 1

@@ -17,12 +17,14 @@ from extractors.landing import Landing
 from tests.bench.measure import Sample, SideFailedError, measured, module, ratios, row, table
 from tests.bench.side_ours import CONNECTION
 
+CONNECTION_FIELDS = ("status", "issuetype", "project", "updated")  # on every issue, and so never missing
+
 
 def compare(name: str, url: str, work: Path, runs: int) -> Iterator[str]:
     """The lines of the report. `work` keeps the last landing as `work`/home."""
     home = work / "home"
     _land(url, home)  # not counted: what both read is in the server's cache from now on
-    fields, expected = _what_is_there(home)
+    fields, expected = what_is_there(home)
     ours: list[Sample] = []
     peer: list[Sample] = []
     for _ in range(runs):
@@ -50,7 +52,7 @@ def _land(url: str, home: Path) -> Sample:
     return measured(module("side_ours", url, home))
 
 
-def _what_is_there(home: Path) -> tuple[list[str], dict[str, int]]:
+def what_is_there(home: Path) -> tuple[list[str], dict[str, int]]:
     """The fields that we ask for, and how many issues and histories were landed."""
     landing = Landing(home)
     issues = landing.latest("jira/issues", CONNECTION, ["payload", "is_deleted"])

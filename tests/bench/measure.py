@@ -31,6 +31,7 @@ class Sample:
     wall: float
     cpu: float
     said: dict[str, Any]
+    peak_mb: float = 0.0  # memory resident at most
 
 
 def measured(command: Sequence[str], environ: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Sample:
@@ -50,7 +51,7 @@ def measured(command: Sequence[str], environ: Mapping[str, str] | None = None, c
         raise SideFailedError(f"{' '.join(command[:4])} … ended with {process.returncode}:\n{output[-2000:]}")
     last = (output.strip().splitlines() or [""])[-1]
     said = json.loads(last) if last.startswith("{") else {}
-    return Sample(wall, usage.ru_utime + usage.ru_stime, said)
+    return Sample(wall, usage.ru_utime + usage.ru_stime, said, usage.ru_maxrss / 1024)
 
 
 def module(name: str, *arguments: object) -> list[str]:
@@ -60,10 +61,11 @@ def module(name: str, *arguments: object) -> list[str]:
 
 def row(name: str, samples: Sequence[Sample]) -> tuple[str, ...]:
     """A side in the table: median and spread."""
-    return (name, *(_middle([getattr(sample, kind) for sample in samples]) for kind in ("wall", "cpu")))
+    return (name, *(spread([getattr(sample, kind) for sample in samples]) for kind in ("wall", "cpu")))
 
 
-def _middle(values: Sequence[float]) -> str:
+def spread(values: Sequence[float]) -> str:
+    """Median and, of several, the least and the greatest."""
     digits = 0 if median(values) >= 100 else 2
     shown = f"{median(values):.{digits}f}"
     return shown if len(values) == 1 else f"{shown} ({min(values):.{digits}f}-{max(values):.{digits}f})"
