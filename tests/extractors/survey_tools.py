@@ -163,6 +163,6 @@ def serving(desk: ListDesk, home: Path, quota: Quota | None = None) -> Iterator[
     try:
         yield Tools(desk, f"http://127.0.0.1:{listener.getsockname()[1]}", home)
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True  # idle connections are not waited for
         thread.join(10)
         listener.close()
