@@ -143,6 +143,20 @@ def test_text_is_cleaned_of_nul_and_the_payload_stays_as_sent(tmp_path: Path) ->
     assert row == {"summary": "ab", "payload": '{"s": "a\\u0000b"}'}
 
 
+def test_a_huge_record_stops_nothing(tmp_path: Path) -> None:
+    """One issue of 20 MB and one with 30,000 changes, between ordinary ones."""
+    landing = Landing(tmp_path)
+    huge = json.dumps({"description": "x" * 20_000_000})
+    batch = landing.batch(run(1), "jira-a", "jira")
+    assert batch.append("jira/issues", [issue(1, "{}"), issue(2, huge), issue(3, "{}")]) == 3
+    changes = [{"record_id": f"3:{n}:0", "issue_id": "3", "payload": "{}"} for n in range(30_000)]
+    assert batch.append("jira/issue_changes", changes) == 30_000
+    batch.commit({}, is_final=True)
+    assert held(landing) == {"1": "{}", "2": huge, "3": "{}"}
+    assert landing.latest("jira/issue_changes", "jira-a", ["record_id"]).num_rows == 30_000
+    assert land(landing, 2, [issue(2, huge)]) == 0
+
+
 def test_an_unknown_column_is_refused(tmp_path: Path) -> None:
     batch = Landing(tmp_path).batch(run(1), "jira-a", "jira")
     with pytest.raises(ValueError, match="no such columns: colour"):

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
@@ -27,12 +28,13 @@ import extractors.ledger
 from extractors.azure_devops import feeds
 from extractors.azure_devops.source import AzureDevOpsSource
 from extractors.connection import AzureDevOpsConnection, JiraConnection, Secret, SurveyFileConnection, SurveyQuestion
-from extractors.errors import LandingError
+from extractors.errors import ExtractError, LandingError
 from extractors.jira import bulk, issues
 from extractors.jira.source import JiraSource
 from extractors.landing import Landing, Run
 from extractors.surveys.source import SurveyFileSource
 
+TOKEN = Secret("any-token-of-the-tests")
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.faults.trials"])
 
@@ -69,10 +71,11 @@ class Site:
 
     def source(self) -> JiraSource | AzureDevOpsSource | SurveyFileSource:
         if self.tool == "jira":
-            token = Secret("any")
-            return JiraSource(JiraConnection(id=self.connection_id, url=self.target, token=token, username="me@x.org"))
+            return JiraSource(
+                JiraConnection(id=self.connection_id, url=self.target, token=TOKEN, username="me@example.com")
+            )
         if self.tool == "azure_devops":
-            return AzureDevOpsSource(AzureDevOpsConnection(id=self.connection_id, url=self.target, token=Secret("any")))
+            return AzureDevOpsSource(AzureDevOpsConnection(id=self.connection_id, url=self.target, token=TOKEN))
         return SurveyFileSource(
             SurveyFileConnection(
                 id=self.connection_id,
@@ -85,14 +88,16 @@ class Site:
         )
 
 
-def extract(site: Site, home: Path) -> None:
-    """One run: extraction and verdict, in many small batches."""
+def extract(site: Site, home: Path) -> list[str]:
+    """One run: extraction and verdict, in many small batches; the parts that failed."""
+    tempfile.tempdir = str(home.parent)  # what a killed process leaves there goes with the test
     for module, name, few in SMALL_BATCHES:
         assert getattr(module, name) > few, name
         setattr(module, name, few)
     landing = Landing(home)
-    site.source().extract(landing, Run(uuid.uuid4().hex, datetime.now(UTC)))
+    report = site.source().extract(landing, Run(uuid.uuid4().hex, datetime.now(UTC)))
     landing.judge(site.connection_id, "accepted")
+    return [str(failure) for failure in report.failures]
 
 
 def run_to_end(site: Site, home: Path) -> int:
@@ -148,6 +153,27 @@ def _limited(site: Site, home: Path, sender: Any, file_bytes: int) -> None:
         sender.send(str(error))
     else:
         sender.send("")
+
+
+def run_and_tell(site: Site, home: Path) -> str:
+    """A run that fails; what it says: its error, or the first part of the report that failed."""
+    receiver, sender = CONTEXT.Pipe(duplex=False)
+    process = CONTEXT.Process(target=_telling, args=(site, home, sender))
+    process.start()
+    sender.close()
+    told: str = receiver.recv()
+    process.join()
+    assert process.exitcode == 0
+    return told
+
+
+def _telling(site: Site, home: Path, sender: Any) -> None:
+    try:
+        failures = extract(site, home)
+    except ExtractError as error:
+        sender.send(str(error))
+    else:
+        sender.send(failures[0] if failures else "")
 
 
 def seconds_to_end(site: Site, home: Path) -> float:
