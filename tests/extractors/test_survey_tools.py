@@ -270,6 +270,25 @@ def test_pages_that_shift_while_they_are_read_lose_nothing(tmp_path: Path) -> No
         assert counts(report) == [(IDS["surveymonkey"][0], 250, 250, 0, 0)]
 
 
+class BusyDesk(ListDesk):
+    """Whenever somebody looks, one more response has come."""
+
+    def replies(self, form: str) -> Sequence[Reply]:
+        self.all.append(reply(len(self.all) + 1, 9, days_ago=0.02))
+        return super().replies(form)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_responses_that_come_while_others_are_read_are_no_gap(tmp_path: Path, tool: str) -> None:
+    with serving(BusyDesk(datetime.now(UTC), MANY), tmp_path) as tools:
+        for _ in range(3):
+            report = tools.run(tool)
+            (row,) = report.coverage
+            assert (row.got or 0) >= (row.expected or 0) >= 260
+            assert row.reason is None
+        assert len(tools.asked()) <= 3 * 9
+
+
 @pytest.mark.parametrize("tool", TOOLS)
 def test_repeats_edits_and_attempts_give_the_hand_result(tmp_path: Path, tool: str) -> None:
     """Case 38: the same response twice in a list is one; three attempts are three responses with one person's key.

@@ -146,24 +146,32 @@ class _Extraction:
         self.cursor.surveys[survey_id] = memory
         overlap = timedelta(hours=self.connection.overlap_hours)
         since = memory.since(self.asked, overlap)
-        walk = self._walk(survey, memory, since)
-        expected = self.source.total(survey)
-        is_complete = since is None
-        if not is_complete and self._is_news(expected, survey, memory):
+        before = self.source.total(survey)
+        walk, is_complete = self._walk(survey, memory, since), since is None
+        expected = self._agreed(survey, before, memory.gap)
+        if not is_complete and expected is not None and expected - self.landed.count(survey.id) != memory.gap:
+            # The tool counts more or fewer responses than are landed, and not by what we know already.
             walk, is_complete = self._walk(survey, memory, None), True
-            expected = self.source.total(survey)
         if is_complete:
             self.landed.delete_missing(survey, walk)
             memory.census_at = self.asked.started_at
         memory.read_from, memory.reached = self.asked.started_at, None
         self._commit()
         if is_complete:
+            expected = self._agreed(survey, before, 0)
             memory.gap, memory.repeated = (expected or 0) - self.landed.count(survey.id), self.source.repeated()
         self.coverage[survey_id] = self._covered(survey, expected, memory.repeated)
 
-    def _is_news(self, expected: int | None, survey: Survey, memory: SurveyMemory) -> bool:
-        """Whether the tool counts more or fewer responses than are landed, and not by what we know already."""
-        return expected is not None and expected - self.landed.count(survey.id) != memory.gap
+    def _agreed(self, survey: Survey, before: int | None, gap: int) -> int | None:
+        """The tool's own count, taken before and if need be again after the reading: responses come and go meanwhile.
+
+        What is landed (and `gap`) agrees with it if it lies between the two; else it is the nearer one of them.
+        """
+        landed = self.landed.count(survey.id) + gap
+        if before is None or before == landed:
+            return before
+        low, high = sorted((before, self.source.total(survey) or before))
+        return min(max(landed, low), high)
 
     def _walk(self, survey: Survey, memory: SurveyMemory, since: datetime | None) -> Walk:
         walk = Walk()
