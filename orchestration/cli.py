@@ -135,8 +135,13 @@ def docs() -> None:
 
 @sandbox_app.command("serve")
 def sandbox_serve(
-    seed: Annotated[int, typer.Option(help="Another seed makes another organisation.")] = 1,
-    items: Annotated[int, typer.Option(min=1, help="Work items in all.")] = 2000,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Another seed makes another organisation; default: the one that is there, else 1."),
+    ] = None,
+    items: Annotated[
+        int | None, typer.Option(min=1, help="Work items in all; default: the organisation that is there, else 2000.")
+    ] = None,
     port_base: Annotated[
         int, typer.Option(min=1, max=65532, help="Jira Cloud; Data Center, Azure DevOps and surveys follow.")
     ] = 8771,

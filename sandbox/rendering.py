@@ -25,6 +25,8 @@ from sandbox.render.seeds import write_seeds
 from sandbox.render.surveys import write_surveys
 from sandbox.store import Store
 
+USUAL_SEED, USUAL_ITEMS = 1, 2_000
+
 __all__ = ["SandboxError", "Say", "advance", "ensure", "silent", "store_path"]
 
 
@@ -36,26 +38,33 @@ def store_path(home: Path, tool: Tool) -> Path:
     return home / f"{tool.value}.sqlite"
 
 
-def ensure(home: Path, seed: int, items: int, *, say: Say = silent) -> None:
+def ensure(home: Path, seed: int | None = None, items: int | None = None, *, say: Say = silent) -> None:
     """Simulates the organisation if `home` holds none, and renders what is not rendered yet.
 
+    `seed` and `items` None: those of the organisation that is there, else USUAL_SEED and USUAL_ITEMS.
     Raises SandboxError if `home` holds an organisation of another seed or size, or of an earlier version.
     """
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "sandbox.lock"):
         if not (home / "organisation.sqlite").exists():
-            say(f"Simulating {items:,} items (seed {seed}) …")
-            progress = Progress(say, "Simulated", items)
-            organisation.simulate(seed, items, datetime.now(UTC), home, progress)
-            progress.end()
+            _simulate(home, USUAL_SEED if seed is None else seed, USUAL_ITEMS if items is None else items, say)
         with _opened(home) as organised:
-            if (organised.seed, organised.size) != (seed, items):
-                raise SandboxError(
-                    f"{home} holds an organisation of {organised.size:,} items with seed {organised.seed}, not of "
-                    f"{items:,} with seed {seed}. Ask for that one (--items, --seed), or remove the folder to have a "
-                    "new one simulated."
-                )
+            there = (organised.seed, organised.size)
+        asked = (there[0] if seed is None else seed, there[1] if items is None else items)
+        if asked != there:
+            raise SandboxError(
+                f"{home} holds an organisation of {there[1]:,} items with seed {there[0]}, not of {asked[1]:,} with "
+                f"seed {asked[0]}. Leave --items and --seed out to go on with it, or remove the folder to have a new "
+                "one simulated."
+            )
         _render(home, say)
+
+
+def _simulate(home: Path, seed: int, items: int, say: Say) -> None:
+    say(f"Simulating {items:,} items (seed {seed}) …")
+    progress = Progress(say, "Simulated", items)
+    organisation.simulate(seed, items, datetime.now(UTC), home, progress)
+    progress.end()
 
 
 def advance(home: Path, days: int) -> datetime:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -23,7 +25,7 @@ from pathlib import Path
 import msgspec
 
 from sandbox.model import Tool
-from sandbox.rendering import SandboxError, Say, advance, ensure, silent, store_path
+from sandbox.rendering import USUAL_ITEMS, SandboxError, Say, advance, ensure, silent, store_path
 from sandbox.replay import ReplayError, replay_store
 from sandbox.servers.azure_app import azure_app, azure_door
 from sandbox.servers.azure_site import AzureSite
@@ -45,6 +47,9 @@ _START_SECONDS, _START_ITEMS_PER_SECOND = 120.0, 500
 _END_SECONDS = 10.0
 
 
+_started: list[subprocess.Popen[bytes]] = []  # their standard input stays open as long as this process lives
+
+
 class Serving(msgspec.Struct):
     """A sandbox that answers."""
 
@@ -62,8 +67,8 @@ class Serving(msgspec.Struct):
 def serve(
     home: Path,
     *,
-    seed: int = 1,
-    items: int = 2_000,
+    seed: int | None = None,
+    items: int | None = None,
     port_base: int = PORT_BASE,
     latency_ms: float = 0,
     faults: Path | None = None,
@@ -71,6 +76,7 @@ def serve(
 ) -> None:
     """Simulates and renders what is missing, then serves until SIGTERM or SIGINT.
 
+    `seed` and `items` None: the organisation that `home` holds, else the usual one (see `ensure`).
     Raises SandboxError, FaultError or PortInUseError; each says in one paragraph what to do.
     """
     control = Control(load_faults(faults), latency_ms)
@@ -158,23 +164,32 @@ def running(home: Path) -> Serving | None:
 
 
 def start_background(
-    home: Path, *, seed: int = 1, items: int = 2_000, port_base: int = PORT_BASE, latency_ms: float = 0
+    home: Path,
+    *,
+    seed: int | None = None,
+    items: int | None = None,
+    port_base: int = PORT_BASE,
+    latency_ms: float = 0,
 ) -> Serving:
     """Starts a sandbox of its own process and waits until it answers; one that serves already is taken as it is.
 
+    `seed` and `items` as for `serve`. It ends with this process, however that ends.
     Its messages go to `home/serve.log`. Raises SandboxError with the last of them if it does not come up.
     """
     if found := running(home):
         return found
     home.mkdir(parents=True, exist_ok=True)
     command = [
-        sys.executable, "-m", "sandbox.serve", "--home", str(home), "--seed", str(seed), "--items", str(items),
-        "--port-base", str(port_base), "--latency-ms", str(latency_ms),
+        sys.executable, "-m", "sandbox.serve", "--home", str(home), "--port-base", str(port_base),
+        "--latency-ms", str(latency_ms), "--until-stdin-ends",
     ]  # fmt: skip
+    command += [] if seed is None else ["--seed", str(seed)]
+    command += [] if items is None else ["--items", str(items)]
     log = home / "serve.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-    deadline = time.monotonic() + _START_SECONDS + items / _START_ITEMS_PER_SECOND
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True)
+    _started.append(process)
+    deadline = time.monotonic() + _START_SECONDS + (items or USUAL_ITEMS) / _START_ITEMS_PER_SECOND
     try:
         while time.monotonic() < deadline:
             if found := running(home):
@@ -201,19 +216,30 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
+def _end_with_stdin() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.serve", description="Serves the sandbox on loopback.")
     parser.add_argument("--home", type=Path, default=Path(os.environ.get("PMO_HOME", ".pmo")) / "sandbox")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--items", type=int, default=2_000)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--items", type=int)
     parser.add_argument("--port-base", type=int, default=PORT_BASE)
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--faults", type=Path)
     parser.add_argument("--replay", type=Path)
     parser.add_argument("--flavour", choices=["cloud", "dc"])
     parser.add_argument("--port", type=int, default=PORT_BASE)
+    parser.add_argument(
+        "--until-stdin-ends", action="store_true", help="end when the program that started this one ends"
+    )
     given = parser.parse_args(arguments)
+    if given.until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
 
     def say(text: str) -> None:
         sys.stdout.write(f"{text}\n")

@@ -23,10 +23,10 @@ _own: set[int] = set()  # the processes of sandboxes that this one started
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """The options of `pmo sandbox serve`."""
+    """The options of `pmo sandbox serve`. `seed` and `items` None: the organisation that is there, or the usual one."""
 
-    seed: int
-    items: int
+    seed: int | None
+    items: int | None
     port_base: int
     latency_ms: float
     faults: Path | None

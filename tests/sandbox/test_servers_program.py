@@ -161,6 +161,7 @@ def test_another_organisation_is_refused(tmp_path: Path, seed: int, items: int) 
     ensure(tmp_path, 1, 100)
     with pytest.raises(SandboxError, match=f"100 items with seed 1, not of {items} with seed {seed}"):
         ensure(tmp_path, seed, items)
+    ensure(tmp_path)  # who asks for none goes on with the one that is there
     with pytest.raises(SandboxError, match="no simulated organisation"):
         advance(tmp_path / "nothing", 7)
 
