@@ -54,6 +54,14 @@ def reply(number: int, score: int | None, *, days_ago: float = 5, form: str = "n
     return Reply(id=number, form=form, submitted_at=at, modified_at=at, score=score, **facts | changes)
 
 
+MANY = [reply(number, number % 11, days_ago=1 + number % 40) for number in range(1, 261)]
+
+
+def counts(report: ExtractReport) -> list[tuple[str, int | None, int | None, int, int]]:
+    """The coverage: survey, expected, got, deleted, skipped."""
+    return [(row.project, row.expected, row.got, row.deleted, row.skipped) for row in report.coverage]
+
+
 def edit(one: Reply, score: int | None, *, hours_ago: float = 0.5) -> None:
     one.score = score
     one.modified_at = (datetime.now(UTC) - timedelta(hours=hours_ago)).replace(microsecond=0)
