@@ -16,33 +16,39 @@ with
             = 1
     ),
 
+    -- What is compared travels in three parcels, and nothing else does: these rows are sorted, all of them.
     tracked as (
         select
             items.item_key,
+            items.connection_id,
+            items.item_id,
             items.created_at,
             items.deleted_at,
+            revisions.rev,
+            revisions.changed_by_id,
             greatest(revisions.changed_at, items.created_at) as changed_from,
-            row(
-                revisions.state,
-                coalesce(revisions.resolved_reason, revisions.reason),
-                revisions.project,
-                revisions.item_type
+            struct_pack(
+                state := revisions.state,
+                resolution := coalesce(revisions.resolved_reason, revisions.reason),
+                project := revisions.project,
+                item_type := revisions.item_type
             ) as stage_fields,
-            row(revisions.project, revisions.area_id, revisions.area_path) as team_fields,
-            row(
-                revisions.iteration_id,
-                revisions.iteration_path,
-                revisions.points,
-                revisions.remaining_hours,
-                coalesce(revisions.is_blocked, false)
+            struct_pack(
+                project := revisions.project,
+                area_id := coalesce(revisions.area_id, ''),
+                area_path := coalesce(revisions.area_path, '')
+            ) as team_fields,
+            struct_pack(
+                iteration_id := revisions.iteration_id,
+                iteration_path := revisions.iteration_path,
+                points := revisions.points,
+                remaining_hours := revisions.remaining_hours,
+                is_blocked := coalesce(revisions.is_blocked, false)
             ) as other_fields,
-            revisions.*,
         from revisions
         inner join items on revisions.connection_id = items.connection_id and revisions.item_id = items.item_id
     ),
 
-    -- Links come and go with a revision as a rule; where one does not, the revision that holds then goes on below
-    -- another parent.
     link_instants as (
         select connection_id, item_id, valid_from as changed_from
         from parents
@@ -52,19 +58,32 @@ with
         where valid_to is not null
     ),
 
-    last_of_instant as (
-        select * from tracked qualify row_number() over (partition by item_key, changed_from order by rev desc) = 1
+    -- Links come and go with a revision as a rule; where one does not, the revision that holds then goes on below
+    -- another parent.
+    loose_instants as (
+        select link_instants.*
+        from link_instants
+        anti join
+            tracked
+            on link_instants.connection_id = tracked.connection_id
+            and link_instants.item_id = tracked.item_id
+            and link_instants.changed_from = tracked.changed_from
     ),
 
     relinked as (
-        select last_of_instant.* replace (link_instants.changed_from as changed_from),
-        from link_instants
-        asof inner join
-            last_of_instant
-            on link_instants.connection_id = last_of_instant.connection_id
-            and link_instants.item_id = last_of_instant.item_id
-            and link_instants.changed_from >= last_of_instant.changed_from
-        where link_instants.changed_from > last_of_instant.changed_from
+        select tracked.* replace (loose_instants.changed_from as changed_from),
+        from loose_instants
+        inner join
+            tracked
+            on loose_instants.connection_id = tracked.connection_id
+            and loose_instants.item_id = tracked.item_id
+            and loose_instants.changed_from > tracked.changed_from
+        qualify
+            row_number() over (
+                partition by tracked.item_key, loose_instants.changed_from
+                order by tracked.changed_from desc, tracked.rev desc
+            )
+            = 1
     ),
 
     moments as (
@@ -75,18 +94,16 @@ with
         from relinked
     ),
 
+    -- Stays below parents do not overlap.
     below_parents as (
-        select
-            moments.*,
-            case
-                when parents.valid_to is null or moments.changed_from < parents.valid_to then parents.parent_id
-            end as parent_id,
+        select moments.*, parents.parent_id,
         from moments
-        asof left join
+        left join
             parents
             on moments.connection_id = parents.connection_id
             and moments.item_id = parents.item_id
             and moments.changed_from >= parents.valid_from
+            and (parents.valid_to is null or moments.changed_from < parents.valid_to)
     ),
 
     changed as (
@@ -111,18 +128,18 @@ with
             -- A life begins with the item's creation, whatever its first revision says.
             case when changed.revision_number = 1 then changed.created_at else changed.changed_from end as valid_from,
             areas.team_id as owner_team_id,
-            coalesce(iterations.iteration_path, changed.iteration_path) as iteration_path_today,
+            coalesce(iterations.iteration_path, changed.other_fields.iteration_path) as iteration_path_today,
         from changed
         left join
             areas
             on changed.connection_id = areas.connection_id
-            and changed.project = areas.project
-            and coalesce(changed.area_id, '') = areas.area_id
-            and coalesce(changed.area_path, '') = areas.recorded_path
+            and changed.team_fields.project = areas.project
+            and changed.team_fields.area_id = areas.area_id
+            and changed.team_fields.area_path = areas.recorded_path
         left join
             iterations
             on changed.connection_id = iterations.connection_id
-            and changed.iteration_id = iterations.iteration_id
+            and changed.other_fields.iteration_id = iterations.iteration_id
         where changed.deleted_at is null or changed.changed_from < changed.deleted_at or changed.revision_number = 1
     )
 
@@ -135,17 +152,17 @@ select
     coalesce(lead(placed.valid_from) over item_life, placed.deleted_at) as valid_to,
     placed.rev as history_id,
     placed.changed_by_id as author_id,
-    placed.state as status_id,
-    coalesce(placed.resolved_reason, placed.reason) as resolution,
+    placed.stage_fields.state as status_id,
+    placed.stage_fields.resolution,
     coalesce(placed.owner_team_id || ':' || team_iterations.iteration_guid, '') as sprint_ids,
-    placed.points,
-    placed.remaining_hours,
-    placed.project as project_id,
-    placed.item_type as item_type_id,
+    placed.other_fields.points,
+    placed.other_fields.remaining_hours,
+    placed.stage_fields.project as project_id,
+    placed.stage_fields.item_type as item_type_id,
     placed.parent_id,
-    coalesce(placed.area_id, '') as area_id,
-    coalesce(placed.area_path, '') as recorded_path,
-    coalesce(placed.is_blocked, false) as is_flagged,
+    placed.team_fields.area_id,
+    placed.team_fields.area_path as recorded_path,
+    placed.other_fields.is_blocked as is_flagged,
     placed.has_stage_field_change,
     placed.has_team_field_change,
 from placed
