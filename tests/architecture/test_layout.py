@@ -121,3 +121,21 @@ def test_nothing_dangerous_is_called():
 def test_no_file_is_too_large_to_be_source():
     wrong = [str(path.relative_to(ROOT)) for path in tracked_files() if path.stat().st_size > 400_000]
     assert wrong == []
+
+
+def test_every_test_that_the_reliability_page_names_exists():
+    """And every case has a row that says what holds, or what is missing."""
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    rows = re.findall(
+        r"^\| (\d+) \| [^|]+ \| ([^|]+) \| (holds|partly: \S|open: \S|not ours: \S)[^|]* \|$", page, re.MULTILINE
+    )
+    assert [int(number) for number, _, _ in rows] == list(range(1, 62))
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", page)
+    assert len(named) > 100
+    defined: dict[str, set[str]] = {}
+    for file, _ in named:
+        nodes = ast.walk(ast.parse((ROOT / "tests" / file).read_text("utf-8")))
+        defined[file] = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    assert [f"{file}::{test}" for file, test in named if test not in defined[file]] == []
+    for number, tests, result in rows:
+        assert ("::" in tests) == (result.startswith(("holds", "partly"))), number
