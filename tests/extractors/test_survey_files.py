@@ -3,78 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import io
 import os
-import tracemalloc
-import zipfile
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import xlsxwriter
 
-from extractors.connection import Secret, SurveyFileConnection, SurveyQuestion
+from extractors.connection import Secret, SurveyQuestion
 from extractors.errors import ConfigError, ExtractError, NotFound
-from extractors.surveys.client import Drop, find_drops, open_table, read_drop
-from extractors.surveys.reading import FileReading, read_file
+from extractors.surveys.client import find_drops
+from extractors.surveys.reading import FileReading
 from extractors.surveys.records import make_plan
 from extractors.surveys.tables import FileRefused, column_letters
 from extractors.surveys.xlsx_guard import position_of
-
-NOW = datetime(2026, 4, 1, tzinfo=UTC)
-NPS = SurveyQuestion(metric="nps", score_column="score", scale_min=0, scale_max=10)
-# The same four answers in every dialect: a fraction, a blank, a quoted line break, a comment that reads NA.
-TEXT = """id,when,who,score,team,comment
-r1,2026-03-01,Ann@example.org,9.5,Café,"two
-lines"
-r2,2026-03-02,bob@example.org,,Rhine,NA
-r3,2026-03-03,ann@example.org ,7,Rhine,
-r4,2026-03-04,,10,Rhine,"semi; comma, tab\t"
-"""
-
-
-def connection(folder: Path, pattern: str = "*", **changes: Any) -> SurveyFileConnection:
-    settings: dict[str, Any] = {
-        "id": "nps",
-        "path": str(folder / pattern),
-        "survey": "customer",
-        "questions": (NPS,),
-        "submitted_at_column": "when",
-        "response_id_column": "id",
-        "respondent_column": "who",
-        "scope_type": "team",
-        "scope_column": "team",
-        "comment_column": "comment",
-        "null_values": ("", "NA"),
-        "pseudonym_key": Secret("canary-key"),
-    }
-    return SurveyFileConnection(**{**settings, **changes})
-
-
-def read(folder: Path, name: str, data: bytes | str, **changes: Any) -> FileReading:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(data.encode() if isinstance(data, str) else data)
-    source = connection(folder, name, **changes)
-    plan = make_plan(source)
-    drop = only_drop(source)
-    content = read_drop(source, drop)
-    return read_file(plan, open_table(source, drop.name, content, plan.columns), content, drop.mtime_ns, NOW)
-
-
-def only_drop(source: SurveyFileConnection) -> Drop:
-    found = find_drops(source)
-    for error in found.refused.values():
-        raise error
-    (drop,) = found.drops
-    return drop
-
-
-def rows(reading: FileReading) -> list[dict[str, Any]]:
-    return [row for table in reading.answers.tables() for row in table.to_pylist()]
+from tests.extractors.survey_drops import NPS, TEXT, connection, only_drop, read, rows, workbook
 
 
 def answers(reading: FileReading) -> list[tuple[Any, ...]]:
@@ -237,105 +183,6 @@ def test_no_address_and_no_comment_is_landed(tmp_path: Path) -> None:
     assert rows(other)[0]["respondent_key"] != ann
     allowed = read(tmp_path, "answers.csv", TEXT, include_comments=True)
     assert [row["comment"] for row in rows(allowed)] == ["two\nlines", "NA", None, "semi; comma, tab"]
-
-
-# --- Excel ---------------------------------------------------------------------------------------
-
-
-def workbook(*, is_1904: bool = False) -> bytes:
-    """2026-03-01 in all the forms in which sheets hold it, and the cells that hold nothing to trust."""
-    buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"in_memory": True, "date_1904": is_1904})
-    hidden, sheet = book.add_worksheet("notes"), book.add_worksheet("answers")
-    sheet.activate()
-    hidden.hide()
-    style = book.add_format({"num_format": "dd.mm.yyyy"})
-    for column, title in enumerate(["id", "when", "score"]):
-        sheet.write(2, column, title)
-    serial = (date(2026, 3, 1) - (date(1904, 1, 1) if is_1904 else date(1899, 12, 30))).days
-    day = datetime(2026, 3, 1)  # noqa: DTZ001 - sheets know no zones
-    sheet.write_datetime(3, 1, day, style)
-    sheet.write_number(4, 1, serial)
-    sheet.write_string(5, 1, "01.03.2026")
-    sheet.write_formula(6, 1, "=DATE(2026,3,1)", None, serial)
-    sheet.write_formula(7, 1, "=DATE(2026,3,1)", None, "")
-    sheet.write_formula(8, 1, "=NA()", None, "#N/A")
-    sheet.write_string(9, 1, "2026-03-01")
-    sheet.write_number(10, 1, 60)
-    sheet.write_datetime(11, 1, day, style)
-    for row in range(3, 12):
-        sheet.write_number(row, 0, row + 1)
-        sheet.write_number(row, 2, 9)
-    sheet.write_formula(11, 2, "=1+8", None, "")
-    book.close()
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize("is_1904", [False, True])
-def test_excel_dates_are_the_same_day_or_a_reject_with_its_cell(tmp_path: Path, is_1904: bool) -> None:
-    reading = read(
-        tmp_path, "answers.xlsx", workbook(is_1904=is_1904), date_format="%d.%m.%Y",
-        respondent_column=None, scope_column=None, comment_column=None,
-    )  # fmt: skip
-    landed = [(row["response_id"], row["submitted_at"], row["source_line"]) for row in rows(reading)]
-    march = datetime(2026, 3, 1, tzinfo=UTC)
-    odd = [] if not is_1904 else [("11", datetime(1904, 3, 1, tzinfo=UTC), 11)]
-    assert landed == [("4", march, 4), ("5", march, 5), ("6", march, 6), ("7", march, 7), *odd]
-    reasons = {row["source_line"]: row["reason"] for row in reading.rejects}
-    assert "formula without a stored value" in reasons[8]
-    assert "(cell B8)" in reasons[8]
-    assert "Excel error" in reasons[9]
-    assert "does not have the form" in reasons[10]
-    assert "(cell C12)" in reasons[12]
-    assert (11 in reasons) is not is_1904
-
-
-def packed(parts: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-def parts_of(data: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-@functools.cache
-def bombs() -> dict[str, bytes]:
-    parts = parts_of(workbook())
-    sheet = "xl/worksheets/sheet2.xml"
-    entities = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
-    far = parts[sheet].replace(b"</sheetData>", b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>')
-    unfolded = packed({**parts, sheet: parts[sheet] + b" " * (300 * 2**20)})
-    liar = bytearray(packed({**parts, "xl/big.bin": bytes(30 * 2**20)}))
-    place = liar.rfind(b"xl/big.bin") - 46  # the part's record in the directory
-    liar[place + 24 : place + 28] = (1000).to_bytes(4, "little")
-    return {
-        "unfolds": unfolded,
-        "entities": packed({**parts, sheet: entities + parts[sheet].split(b"?>", 1)[1]}),
-        "entities in UTF-16": packed({**parts, "xl/sharedStrings.xml": "<!DOCTYPE x []><sst/>".encode("utf-16")}),
-        "many parts": packed({**parts, **{f"xl/{number}.xml": b"<a/>" for number in range(10_000)}}),
-        "far cell": packed({**parts, sheet: far}),
-        "lying size": bytes(liar),
-        "outside": packed({**parts, "../../evil.xml": b"<a/>"}),
-        "no zip": b"PK\x03\x04 and then nothing",
-        "no workbook": packed({"hello.txt": b"hello"}),
-    }
-
-
-@pytest.mark.parametrize("name", bombs())
-def test_dangerous_workbooks_are_refused_before_they_are_parsed(tmp_path: Path, name: str) -> None:
-    data = bombs()[name]
-    tracemalloc.start()
-    with pytest.raises(FileRefused) as caught:
-        read(tmp_path, "answers.xlsx", data, respondent_column=None, scope_column=None, comment_column=None)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert "answers.xlsx" in str(caught.value)
-    assert peak < 64 * 2**20
 
 
 # --- Parquet, names and links ----------------------------------------------------------------------
