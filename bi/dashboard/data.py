@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 
+from bi.dashboard.health_queries import HEALTH_PREPARE, HEALTH_QUERIES
 from bi.dashboard.queries import PREPARE, QUERIES, Query
 
 SAFE_LINKS = ("https://", "http://")
@@ -35,6 +36,7 @@ class Limits:
     scopes: int = 120
     points: int = 4000
     evidence: int = 5000  # per KPI
+    findings: int = 600  # of data hygiene; restatements, too
 
     def tighter(self) -> Limits:
         """The next smaller page, for when this one is too big."""
@@ -44,6 +46,7 @@ class Limits:
             max(self.scopes // 2, 20),
             self.points // 2,
             self.evidence // 2,
+            self.findings // 2,
         )
 
 
@@ -54,7 +57,7 @@ def read_data(connection: duckdb.DuckDBPyConnection, limits: Limits) -> dict[str
     _prepare(connection, present, policy, limits)
     data: dict[str, Any] = {
         name: _table(connection, query) if query.needs <= present else {"columns": [], "rows": []}
-        for name, query in QUERIES.items()
+        for name, query in {**QUERIES, **HEALTH_QUERIES}.items()
     }
     data["notes"] = _notes(connection, data, limits)
     data["policy"] = policy
@@ -79,7 +82,7 @@ def _prepare(
     """Temporary tables that several queries share: which scopes, periods, sprints and items are shown."""
     for name, value in {"policy": policy, **vars(limits)}.items():
         connection.execute(f"set variable {name} = ?", [value])
-    for name, query in PREPARE.items():
+    for name, query in {**PREPARE, **HEALTH_PREPARE}.items():
         select = query.sql if query.needs <= present else query.empty
         kind = "view" if name.startswith("all_") else "table"  # of all rows there may be millions
         connection.execute(f"create or replace temp {kind} {name} as {select}")
@@ -123,6 +126,7 @@ def _notes(connection: duckdb.DuckDBPyConnection, data: dict[str, Any], limits: 
         ("delivered", "all_delivered", "delivered items in the cycle-time chart"),
         ("evidence", "all_evidence", "evidence rows"),
         ("scopes", "all_scopes", "scopes"),
+        ("hygiene", "all_findings", "findings of data hygiene"),
     ):
         row = connection.execute(f"select count(*) from {table}").fetchone()
         total, shown = int(row[0]) if row else 0, len(data[name]["rows"])

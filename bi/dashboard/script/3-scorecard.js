@@ -106,6 +106,7 @@ function card(kpi) {
       "span",
       { class: "card-foot" },
       statusChip(score),
+      restatedChip(kpi, score),
       isStale(score) ? el("span", { class: "chip stale" }, "! Stale") : null,
       delta(score, kpi),
       score ? null : el("span", { class: "delta" }, "No data in this period"),
@@ -138,7 +139,12 @@ function teamValue(kpi, score) {
   const mark = STATUS[score.status];
   const chip = mark && el("span", { class: `chip ${score.status}`, role: "img", "aria-label": mark[1] }, mark[0]);
   const value = show(score.value, kpiById.get(kpi)?.unit);
-  return [linkButton(value, () => openEvidence(kpi, score), { "data-kpi": kpi }), " ", chip];
+  return [
+    linkButton(value, () => openEvidence(kpi, score), { "data-kpi": kpi }),
+    " ",
+    chip,
+    restatementsOf(kpi, score).length ? el("span", { class: "restated-mark", title: "Restated" }, " ↻") : null,
+  ];
 }
 
 /** What misses its target by most in the chosen period, in any scope within the chosen one. */

@@ -133,6 +133,8 @@ function openEvidence(kpi, score) {
     el("dl", { class: "facts" }, facts),
     el("h3", {}, "Trend"),
     plot,
+    restatementsOf(kpi, score).length ? el("h3", {}, "Published before") : null,
+    restatementsOf(kpi, score).length ? restatementTable(restatementsOf(kpi, score), false) : null,
     el("h3", {}, "What is behind it"),
     evidenceTable(kpi, score),
     scopes[score?.scope ?? state.scope]?.type === "portfolio" ? null : explainHint(kpi, score),

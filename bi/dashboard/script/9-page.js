@@ -91,6 +91,7 @@ function fillFilters() {
 function drawCharts() {
   for (const step of [drawSprints, drawCycleTime, drawThroughput, drawCumulativeFlow, drawAgeing, drawSatisfaction])
     step();
+  for (const step of [drawHygiene, drawParity, drawRestatements]) step();
 }
 /** Change what is shown; the address keeps it, so a view can be shared or bookmarked. */
 function choose(change) {
@@ -155,5 +156,6 @@ byId("evidence").addEventListener("click", (event) => {
 });
 
 drawConnections();
+drawCoverage();
 choose(fromAddress());
 document.documentElement.dataset.ready = "true";
