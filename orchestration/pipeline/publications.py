@@ -198,7 +198,7 @@ class PublicationLog:
         numbers = ("value", "numerator", "denominator")
         changed = " or ".join(DIFFERS.format(f"now.{name}", f"last.{name}") for name in numbers)
         stamps = [datetime.fromisoformat(receipt["published_at"]), receipt["version"]]
-        found: pa.Table = session.execute(
+        found: pa.Table = session.sql(
             f"""
             with changed as (
                 select {columns}, false as is_withdrawn, now.run_id
@@ -217,7 +217,7 @@ class PublicationLog:
             from changed left join causes using (figure_key, run_id)
             order by figure_key
             """,  # noqa: S608 - names of this file, values are bound
-            stamps,
+            params=stamps,
         ).to_arrow_table()
         return found.select(LOG.names).cast(LOG)
 
@@ -246,7 +246,7 @@ class PublicationLog:
         published_at = datetime.fromisoformat(receipt["published_at"]) if receipt else None
         with _session() as session:
             self._open(session)
-            found: pa.Table = session.execute(
+            found: pa.Table = session.sql(
                 f"""
                 with ordered as (
                     select *, lag(value) over figure as old_value, lag(published_at) over figure as old_published_at,
@@ -265,7 +265,7 @@ class PublicationLog:
                 )
                 select * from judged where is_last or is_restatement order by figure_key, published_at
                 """,  # noqa: S608 - texts of this file, values are bound
-                [published_at],
+                params=[published_at],
             ).to_arrow_table()
         return found.select(LAST.names).cast(LAST)
 
