@@ -191,6 +191,7 @@ def _connection(section: AnyConnection, folder: Path, environ: Mapping[str, str]
                 client_id=section.client_id,
                 client_secret=Secret(environ[section.client_secret_env]) if section.client_secret_env else NO_SECRET,
                 client_secret_env=section.client_secret_env or "",
+                authority=section.authority,
             )
         case SurveyFileSection():
             return _survey_file(section, common, folder, key)

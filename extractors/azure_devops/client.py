@@ -105,6 +105,17 @@ class AzureDevOpsClient:
         }
         return self._get("/_apis/wit/reporting/workitemrevisions", FeedPage, params)
 
+    def latest_only(self, token: str | None) -> Answer[FeedPage]:
+        """One page of the last revisions of all items, with nothing but their numbers."""
+        params = {
+            "fields": "System.Id",
+            "includeLatestOnly": "true",
+            "includeDeleted": "true",
+            "$maxPageSize": FEED_PAGE,
+            **({"continuationToken": token} if token else {}),
+        }
+        return self._get("/_apis/wit/reporting/workitemrevisions", FeedPage, params)
+
     def links(self, token: str | None) -> Answer[FeedPage]:
         params = {"continuationToken": token} if token else {}
         return self._get("/_apis/wit/reporting/workitemlinks", FeedPage, params)

@@ -17,6 +17,7 @@ from extractors.errors import ExtractError
 
 def item_coverage(
     items: LandedItems,
+    short: npt.NDArray[np.bool_],
     projects: Sequence[str],
     census: Mapping[str, Ids] | None,
     deleted: set[int],
@@ -25,10 +26,10 @@ def item_coverage(
     """One row per project: the selected ones, those of which something is landed, those that cannot be seen.
 
     `expected` counts the live items of the census (None in a run without one), `got` those of them that are landed
-    with all their revisions, `skipped` those whose earlier revisions the tool itself does not give.
+    with all their revisions, `skipped` the `short` ones: those of which the tool itself does not give all revisions.
     """
     is_gone = items.is_deleted | np.isin(items.ids, np.array(sorted(deleted), np.int64))
-    rows = {project: _of_project(items, project, census, is_gone) for project in projects}
+    rows = {project: _of_project(items, items.ids[short], project, census, is_gone) for project in projects}
     for project in items.project_names:
         if project and project not in rows:
             rows[project] = _not_read(items, project, is_gone)
@@ -56,15 +57,19 @@ def _not_read(items: LandedItems, project: str, is_gone: npt.NDArray[np.bool_]) 
 
 
 def _of_project(
-    items: LandedItems, project: str, census: Mapping[str, Ids] | None, is_gone: npt.NDArray[np.bool_]
+    items: LandedItems,
+    short_ids: Ids,
+    project: str,
+    census: Mapping[str, Ids] | None,
+    is_gone: npt.NDArray[np.bool_],
 ) -> Coverage:
     own = items.in_project(project)
     listed = census[project] if census is not None else items.ids[own & ~is_gone]
     landed = np.isin(listed, items.ids)
-    short = int(np.isin(listed, items.ids[items.is_incomplete]).sum())
+    short = int(np.isin(listed, short_ids).sum())
     reasons = []
     if short:
-        reasons.append(f"of {short:,} items the tool does not give all earlier revisions")
+        reasons.append(f"of {short:,} items the tool does not give all revisions")
     return Coverage(
         REVISIONS,
         project,

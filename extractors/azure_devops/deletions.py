@@ -17,7 +17,7 @@ import numpy as np
 from extractors.azure_devops.client import AzureDevOpsClient
 from extractors.azure_devops.items import Ids, LandedItems
 from extractors.azure_devops.people import People
-from extractors.azure_devops.records import instant_of
+from extractors.azure_devops.records import REVISIONS, instant_of
 from extractors.errors import TooManyDeleted
 from extractors.rows import canonical_json
 from extractors.writing import Writer
@@ -75,6 +75,12 @@ class Deletions:
         self._brake(len(missing), len(expected))
         gone = sorted(set(missing.tolist()) - self.client.existing(missing.tolist()))
         self._append([self._destroyed_row(item_id, _project_of(item_id, items), now) for item_id in gone])
+        # Their last revision says that they were deleted, and no recycle bin has them any more.
+        silent = np.setdiff1d(items.ids[of_projects & items.is_deleted & ~np.isin(items.ids, deleted)], live)
+        instants = self._last_changes(silent.tolist(), items)
+        self._append(
+            [self._destroyed_row(item_id, _project_of(item_id, items), at) for item_id, at in instants.items()]
+        )
         back = [item_id for item_id, one in self.known.items() if one.is_destroyed and np.isin(item_id, live)]
         self._restore(back)
 
@@ -84,6 +90,14 @@ class Deletions:
             own = items.ids[items.in_project(project) & ~items.is_deleted].tolist()
             gone = [item_id for item_id in own if item_id not in self.known]
             self._append([self._destroyed_row(item_id, project, now) for item_id in gone])
+
+    def _last_changes(self, item_ids: list[int], items: LandedItems) -> dict[int, datetime | None]:
+        """When the last landed revision of each was made."""
+        places = np.searchsorted(items.ids, item_ids)
+        names = [f"{one}:{rev}" for one, rev in zip(item_ids, items.last_revisions[places].tolist(), strict=True)]
+        columns = ["item_id", "changed_at"]
+        rows = self.writer.landing.latest(REVISIONS, self.client.connection.id, columns, names).to_pylist()
+        return {int(row["item_id"]): row["changed_at"] for row in rows}
 
     def _settle(self, left: list[int], items: LandedItems) -> None:
         """Items that left the recycle bin are either live again or destroyed; the tool says which."""

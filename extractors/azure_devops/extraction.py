@@ -35,6 +35,7 @@ from extractors.azure_devops.metadata import MetadataReader
 from extractors.azure_devops.metadata_landing import TEAMS, MetadataLanding
 from extractors.azure_devops.people import USERS, known_people
 from extractors.azure_devops.records import RevisionReader, field_names
+from extractors.azure_devops.revision_census import NOTHING_ASKED, LastRevisions, last_revisions
 from extractors.azure_devops.sdk import Site
 from extractors.azure_devops.selection import LostProjects, lost_projects, select_projects
 from extractors.connection import ExtractReport, Progress
@@ -43,6 +44,7 @@ from extractors.landing import Landing, Run
 from extractors.writing import Writer, in_parallel
 
 CENSUS_ALWAYS_BELOW = 20_000  # items: so many ids come in one or two requests per project
+LAST_REVISIONS_ALWAYS_BELOW = 2_000  # items: so many come in one or two requests
 ONCE_A_DAY = timedelta(hours=20)  # for what costs many requests: the census, and teams in depth
 SAME_CLOCK = timedelta(minutes=1)
 REMEMBERED_GAPS = 5_000
@@ -50,10 +52,11 @@ REMEMBERED_GAPS = 5_000
 
 @dataclass(frozen=True)
 class Census:
-    """Live ids, and parent links, by project name."""
+    """Live ids, and parent links, by project name; the last revision of every item if that was asked for, too."""
 
     ids: dict[str, Ids]
     parents: dict[str, Ids]
+    last: LastRevisions
 
 
 class Extraction:
@@ -127,15 +130,21 @@ class Extraction:
 
     def _census(self, landed: int) -> Census | None:
         """None if it is not due. Read before the feeds, so nothing in it is too new for them."""
-        if not self._is_due(self.cursor.census_at) and landed >= CENSUS_ALWAYS_BELOW:
+        is_due = self._is_due(self.cursor.census_at)
+        if not is_due and landed >= CENSUS_ALWAYS_BELOW:
             return None
+        # A first load has no end yet that could be missing.
+        has_last = landed and (is_due or landed < LAST_REVISIONS_ALWAYS_BELOW)
         names = {project_id: project["name"] for project_id, project in self.projects.items()}
-        asks: list[tuple[str, Callable[[], Ids]]] = []
+        asks: list[tuple[str, Callable[[], Any]]] = []
         for project_id, name in names.items():
             asks.append((name, lambda project_id=project_id: live_ids(self.client, project_id)))  # type: ignore[misc]
             asks.append((name, lambda name=name: live_parents(self.client, name)))  # type: ignore[misc]
-        found = [(name, ids) for (name, _), ids in in_parallel(lambda pair: pair[1](), asks, THREADS)]
-        return Census(dict(found[0::2]), dict(found[1::2]))
+        if has_last:
+            asks.append(("", lambda: last_revisions(self.client, self.report.warnings.append)))
+        found = [(name, answer) for (name, _), answer in in_parallel(lambda pair: pair[1](), asks, THREADS)]
+        last = found.pop()[1] if has_last else NOTHING_ASKED
+        return Census(dict(found[0::2]), dict(found[1::2]), last)
 
     def _is_due(self, last: datetime | None) -> bool:
         """Whether to do again what large organisations are asked for once a day only."""
@@ -156,10 +165,12 @@ class Extraction:
         items = landed_items(self.landing, self.connection.id)
         listed = np.concatenate([np.empty(0, np.int64), *(census.ids if census else {}).values()])
         unknown = np.setdiff1d(listed, items.ids).tolist()
-        if mend_histories(self.client, self.writer, reader, items, unknown, self.cursor.gaps):
+        last = census.last if census else NOTHING_ASKED
+        short = items.is_incomplete | last.ahead_of(items)
+        if mend_histories(self.client, self.writer, reader, items, short, unknown, self.cursor.gaps):
             self._commit()
             items = landed_items(self.landing, self.connection.id)
-        short = items.is_incomplete
+            short = items.is_incomplete | last.ahead_of(items)
         pairs = zip(items.ids[short].tolist(), items.last_revisions[short].tolist(), strict=True)
         self.cursor.gaps = dict(list(pairs)[:REMEMBERED_GAPS])
         return items
@@ -191,7 +202,8 @@ class Extraction:
         self, items: LandedItems, census: Census | None, deletions: Deletions, missing: list[ExtractError]
     ) -> None:
         selected = [project["name"] for project in self.projects.values()]
-        rows = item_coverage(items, selected, census.ids if census else None, set(deletions.known), missing)
+        short = items.is_incomplete | (census.last if census else NOTHING_ASKED).ahead_of(items)
+        rows = item_coverage(items, short, selected, census.ids if census else None, set(deletions.known), missing)
         if census is None:
             self.writer.cover([*rows, *unread_links(selected)])
             return

@@ -11,6 +11,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from extractors.azure_devops.client import THREADS, AzureDevOpsClient
 from extractors.azure_devops.items import LandedItems
@@ -18,6 +22,7 @@ from extractors.azure_devops.records import REVISIONS, RevisionReader
 from extractors.errors import NotFound
 from extractors.writing import Writer, in_parallel
 
+APPEND_ROWS = 5_000
 MOST_ITEMS = 20_000  # of one run: beyond that something else is wrong, and a full run is cheaper
 
 
@@ -32,25 +37,36 @@ def mend_histories(
     writer: Writer,
     reader: RevisionReader,
     items: LandedItems,
+    short: npt.NDArray[np.bool_],
     unknown: Sequence[int],
     tried: Mapping[int, int],
 ) -> int:
-    """Land the full histories of incomplete and unknown items; how many rows that were.
+    """Land the full histories of items that lack revisions (`short`) and of unknown ones; how many rows that were.
 
     `tried`: item -> last revision when it was incomplete before; as long as nothing happens to it there is no use
     in asking again.
     """
-    short = items.is_incomplete
     pairs = zip(items.ids[short].tolist(), items.last_revisions[short].tolist(), strict=True)
     wanted = [*unknown, *(item_id for item_id, last in pairs if tried.get(item_id) != last)]
     if len(wanted) > MOST_ITEMS:
         writer.report.warnings.append(f"{len(wanted):,} items lack revisions; {MOST_ITEMS:,} of them were fetched")
         wanted = wanted[:MOST_ITEMS]
     landed = 0
+    waiting: list[pa.Table] = []
     for _, pages in in_parallel(lambda item_id: _history(client, reader, item_id), wanted, THREADS):
-        for raws, sent_at in pages:
-            landed += writer.append(REVISIONS, reader.table(raws, sent_at))
-    return landed
+        waiting += [reader.table(raws, sent_at) for raws, sent_at in pages]
+        if sum(table.num_rows for table in waiting) >= APPEND_ROWS:
+            landed += _append_new(writer, waiting)
+            waiting.clear()
+    return landed + (_append_new(writer, waiting) if waiting else 0)
+
+
+def _append_new(writer: Writer, tables: Sequence[pa.Table]) -> int:
+    """Only revisions that are not landed: this endpoint writes the others in another form than the feed."""
+    table = pa.concat_tables(tables)
+    names = table["record_id"].to_pylist()
+    known = writer.landing.latest(REVISIONS, writer.connection.id, ["record_id"], names)
+    return writer.append(REVISIONS, table.filter(pc.invert(pc.is_in(table["record_id"], known["record_id"]))))
 
 
 def _history(

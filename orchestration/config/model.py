@@ -65,6 +65,9 @@ class AzureDevOpsSection(ConnectionSection):
     tenant_id: Text | None = Field(None, description="the Entra tenant, with client_id and client_secret_env")
     client_id: Text | None = Field(None, description="the service principal")
     client_secret_env: Variable | None = Field(None, description=VARIABLE_RULE)
+    authority: Text = Field(
+        "https://login.microsoftonline.com", description="where the service principal signs in; sovereign clouds differ"
+    )
 
 
 class QuestionSection(Section):

@@ -50,6 +50,7 @@ class Organisation:
         self.links: list[dict[str, Any]] = []
         self.bin: dict[int, dict[str, Any]] = {}
         self.destroyed: set[int] = set()
+        self.hidden: set[int] = set()  # in areas that the account may not see just now
         self.sprints = 3
         self.page_size = 1000
         self.wiql_limit = 20_000
@@ -140,6 +141,7 @@ class Organisation:
             for item_id, fields in last.items()
             if item_id not in self.bin
             and item_id not in self.destroyed
+            and item_id not in self.hidden
             and (project is None or fields["System.TeamProject"] == project)
         )
 
@@ -171,7 +173,7 @@ class Organisation:
             (r"/_apis/projects/([^/]+)/teams", lambda project, query, **_: self.paged(self.teams[project], query)),
             (r"/_apis/wit/fields", lambda **_: listed([{"referenceName": name} for name in self.field_names()])),
             (r"/_apis/wit/reporting/workitemrevisions", self.revisions),
-            (r"/_apis/wit/reporting/workitemlinks", lambda query, **_: self.batch(self.links, query)),
+            (r"/_apis/wit/reporting/workitemlinks", self.link_feed),
             (r"/([^/]+)/_apis/wit/classificationnodes", self.nodes),
             (r"/([^/]+)/_apis/wit/workitemtypes", self.item_types),
             (r"/([^/]+)/_apis/wit/recyclebin", self.recycle_bin),
@@ -210,11 +212,23 @@ class Organisation:
         asked = query["fields"].split(",")
         if unknown := set(asked) & self.lacking_fields:
             raise Fault(400, {"message": f"TF51535: Cannot find field {unknown.pop()}."})
-        batch = self.batch(self.feed, query)
+        feed = self.feed
+        if query.get("includeLatestOnly") == "true":
+            feed = list({record["id"]: record for record in self.feed}.values())
+        batch = self.batch(feed, query)
         batch["values"] = [
             {**record, "fields": {name: record["fields"][name] for name in asked if name in record["fields"]}}
             for record in batch["values"]
-            if record["id"] not in self.destroyed
+            if record["id"] not in self.destroyed | self.hidden
+        ]
+        return batch
+
+    def link_feed(self, query: dict[str, str], **_: Any) -> Any:
+        """Without links of items that the account may not see now: they are not told later either."""
+        batch = self.batch(self.links, query)
+        ends = ("sourceId", "targetId")
+        batch["values"] = [
+            link for link in batch["values"] if not self.hidden & {link["attributes"][end] for end in ends}
         ]
         return batch
 
@@ -320,6 +334,8 @@ class Organisation:
         return listed([{"id": one, "rev": self.current(one)["rev"]} if one in live else None for one in body["ids"]])
 
     def item_revisions(self, item_id: str, query: dict[str, str], **_: Any) -> Any:
+        if int(item_id) not in self.live():
+            raise Fault(404, {"message": f"TF401232: Work item {item_id} does not exist."})
         own = [record for record in self.feed if record["id"] == int(item_id)]
         return self.paged(own, query)
 

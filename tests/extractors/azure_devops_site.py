@@ -51,6 +51,11 @@ class Site:
     def expected_revisions(self) -> set[str]:
         return {f"{record['id']}:{record['rev']}" for record in self.organisation.feed}
 
+    def feed_requests(self) -> list[str]:
+        """Those of the feed of revisions, without the list of last revisions at the same address."""
+        asked = self.organisation.requests
+        return [one for one in asked if "workitemrevisions" in one and "includeLatestOnly" not in one]
+
     def asked(self, part: str) -> int:
         return sum(part in request for request in self.organisation.requests)
 

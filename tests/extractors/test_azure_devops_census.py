@@ -107,3 +107,56 @@ def test_the_census_goes_beyond_twenty_thousand_items(site: Site, organisation: 
         organisation.wiql_limit = limit
         assert live_ids(client, shop).tolist() == ids
     assert site.asked("wiql") < 400
+
+
+def test_what_happened_while_an_item_was_out_of_sight_is_fetched(site: Site, organisation: Organisation) -> None:
+    """The feed never tells it: its token has passed when the permission comes back, and no gap shows in the numbers."""
+    site.run()
+    organisation.change(1, **{"System.State": "Closed"})
+    organisation.create(21, "Shop")
+    organisation.hidden = {1, 21}
+    site.run(max_deleted_ratio=1.0)
+    assert set(site.rows("deleted_items")) == {"1"}
+    organisation.hidden = set()
+    report = site.run()
+    assert set(site.rows("revisions")) == site.expected_revisions()
+    assert site.rows("deleted_items") == {}
+    assert coverage(report)["Shop"] == (11, 11, 0)
+    assert site.written() == len(organisation.feed)
+
+
+def test_last_revisions_of_a_large_organisation_are_asked_for_once_a_day(
+    site: Site, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from extractors.azure_devops import extraction
+
+    monkeypatch.setattr(extraction, "LAST_REVISIONS_ALWAYS_BELOW", 0)
+    site.run()
+    site.run()
+    assert site.asked("includeLatestOnly") == 0  # a first load has no end that could be missing
+    organisation.change(1, **{"System.State": "Closed"})
+    organisation.hidden = {1}
+    site.run(max_deleted_ratio=1.0)
+    organisation.hidden = set()
+    site.run()
+    site.runs += 20
+    site.run()
+    assert site.asked("includeLatestOnly") == 1
+    assert set(site.rows("revisions")) == site.expected_revisions()
+
+
+def test_an_item_that_was_deleted_and_then_vanished_has_the_instant_of_its_deletion(
+    site: Site, organisation: Organisation
+) -> None:
+    site.run()
+    organisation.delete(3)
+
+    def vanish(_: str, path: str) -> None:
+        if "recyclebin" in path:
+            organisation.destroy(3)
+
+    organisation.faults = [vanish]
+    site.run()
+    row = site.rows("deleted_items")["3"]
+    assert row["is_destroyed"]
+    assert row["deleted_at"] == site.rows("revisions")["3:3"]["changed_at"]

@@ -107,7 +107,7 @@ def test_an_interrupted_first_load_goes_on_at_its_last_batch(
     site.run()
     assert set(site.rows("revisions")) == site.expected_revisions()
     assert site.written() == len(organisation.feed)
-    tokens = [request for request in organisation.requests if "workitemrevisions" in request]
+    tokens = site.feed_requests()
     assert all("continuationToken=" in request for request in tokens)
 
 
@@ -191,13 +191,13 @@ def test_a_full_reread_that_was_cut_off_goes_on_where_it_stopped(
         organisation.faults = []
         organisation.requests.clear()
         report = site.run(is_full=is_full)
-        asked = [request for request in organisation.requests if "workitemrevisions" in request]
+        asked = site.feed_requests()
         assert "continuationToken=20" in asked[0]  # the last token that was committed, and the rest from there
         assert (report.count("azure_devops/revisions").seen, report.count("azure_devops/revisions").landed) == (20, 0)
         assert site.asked("wiql") > 0  # a full run counts, even in its second half
     organisation.requests.clear()
     site.run(is_full=True)
-    assert "continuationToken" not in next(one for one in organisation.requests if "workitemrevisions" in one)
+    assert "continuationToken" not in site.feed_requests()[0]
     assert site.written() == len(organisation.feed)
 
 
