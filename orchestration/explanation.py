@@ -191,6 +191,24 @@ class Explanation:
             [value["policy_id"], value["policy_version"], zone, _period_end(value), *parameters],
         )
 
+    def restatements(self, value: Row) -> list[Row]:
+        """What was published for this value before, the latest first, each with the items that made the difference."""
+        if not self.rows("select 1 from duckdb_tables() where table_name = 'kpi_restatement'"):
+            return []  # published by an earlier version
+        found = self.rows(
+            "select * from kpi_restatement where figure_key = ? order by restated_at desc", [value["figure_key"]]
+        )
+        for row in found:
+            row["items"] = self.rows(
+                """
+                select coalesce(item_ref, response_key) as ref, title, change, old_contribution, new_contribution,
+                    raw_record_keys, batch_ids
+                from kpi_restatement_item where restatement_key = ? order by ref
+                """,
+                [row["restatement_key"]],
+            )
+        return found
+
     def events(self, item_key: str) -> list[Row]:
         """The item's stays in its statuses, each with the raw record that says when it began."""
         return self.rows(

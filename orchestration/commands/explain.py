@@ -24,6 +24,7 @@ def explain_value(question: Question) -> int:
         kpi = explanation.kpi(question.kpi)
         value = explanation.value(question)
         _headline(console, kpi, value)
+        _restatements(console, explanation.restatements(value))
         evidence = explanation.evidence(value)
         _evidence(console, evidence, question.items)
         items = list(dict.fromkeys(row["item_key"] for row in evidence if row["item_key"]))
@@ -43,6 +44,23 @@ def _headline(console: Console, kpi: Row, value: Row) -> None:
         console.print(f"  {name:<13} {value[name]}", highlight=False, markup=False)
     console.print(f"  definition    {escape(str(kpi['description']))}", highlight=False)
     console.print(f"  formula       {escape(str(kpi['formula']))}", highlight=False)
+
+
+def _restatements(console: Console, restatements: list[Row]) -> None:
+    """What was published before, and which items and raw records made the difference."""
+    for row in restatements:
+        console.print(
+            f"[bold]Restated[/]: {_number(row['old_value'])} was published from {row['old_published_at']:%Y-%m-%d %H:%M} UTC"
+            f" on, {_number(row['new_value'])} holds as of {row['restated_at']:%Y-%m-%d %H:%M} UTC (run {row['run_id']})",
+            highlight=False,
+        )
+        console.print(f"  cause         {escape(str(row['cause_text']))}", highlight=False)
+        for item in row["items"]:
+            old, new = _number(item["old_contribution"]), _number(item["new_contribution"])
+            console.print(f"  {item['ref']} {item['change']}: {old} → {new}", highlight=False, markup=False)
+            for name, keys in (("record", item["raw_record_keys"]), ("batch", item["batch_ids"])):
+                for key in keys or []:
+                    console.print(f"    {name} {key}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _period(value: Row) -> str:
