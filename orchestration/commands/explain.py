@@ -49,11 +49,10 @@ def _headline(console: Console, kpi: Row, value: Row) -> None:
 def _restatements(console: Console, restatements: list[Row]) -> None:
     """What was published before, and which items and raw records made the difference."""
     for row in restatements:
-        console.print(
-            f"[bold]Restated[/]: {_number(row['old_value'])} was published from {row['old_published_at']:%Y-%m-%d %H:%M} UTC"
-            f" on, {_number(row['new_value'])} holds as of {row['restated_at']:%Y-%m-%d %H:%M} UTC (run {row['run_id']})",
-            highlight=False,
-        )
+        old, new = _number(row["old_value"]), _number(row["new_value"])
+        since, now = f"{row['old_published_at']:%Y-%m-%d %H:%M} UTC", f"{row['restated_at']:%Y-%m-%d %H:%M} UTC"
+        told = f"{old} was published from {since} on, {new} holds as of {now} (run {row['run_id']})"
+        console.print(f"[bold]Restated[/]: {escape(told)}", highlight=False)
         console.print(f"  cause         {escape(str(row['cause_text']))}", highlight=False)
         for item in row["items"]:
             old, new = _number(item["old_contribution"]), _number(item["new_contribution"])
