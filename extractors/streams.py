@@ -95,6 +95,9 @@ JIRA = _streams(
             "due_date": DATE,
             "change_count": WHOLE,  # histories that the tool says there are
             "landed_change_count": WHOLE,  # histories that we hold; equal, or the history is incomplete
+            "comment_count": WHOLE,  # comments themselves are left out of the payload, unless include_comments
+            "satisfaction": NUMBER,  # what the customer of a service request says: 1 to 5
+            "satisfied_at": TIMESTAMP,  # when; NULL where the site keeps no such field
         },
     ),
     Stream(
@@ -116,6 +119,19 @@ JIRA = _streams(
             "from_text": TEXT,
             "to_id": TEXT,
             "to_text": TEXT,
+        },
+    ),
+    Stream(
+        "jira/worklogs",
+        "One row per version of a worklog of a landed issue; record_id is the worklog id. No KPI counts logged hours "
+        "(an issue's own spent_seconds does), so dbt does not read it.",
+        {
+            "worklog_id": TEXT,
+            "issue_id": TEXT,
+            "author_id": TEXT,
+            "started_at": TIMESTAMP,  # the work
+            "created_at": TIMESTAMP,  # the entry
+            "spent_seconds": WHOLE,
         },
     ),
     Stream(

@@ -35,6 +35,9 @@ class IssueColumns:
     points: list[float | None] = field(default_factory=list)
     flags: list[bool] = field(default_factory=list)
     sprints: list[list[str] | None] = field(default_factory=list)
+    comment_counts: list[int | None] = field(default_factory=list)
+    satisfactions: list[float | None] = field(default_factory=list)
+    satisfied_at: list[datetime | None] = field(default_factory=list)
 
     def table(self) -> pa.Table:
         """Rows of jira/issues."""
@@ -55,6 +58,9 @@ class IssueColumns:
             "sprint_ids": self.sprints,
             "change_count": self.change_counts,
             "landed_change_count": self.landed_counts,
+            "comment_count": self.comment_counts,
+            "satisfaction": self.satisfactions,
+            "satisfied_at": pa.array(self.satisfied_at, TIMESTAMP),
             **_system_columns(fields),
         }
         return arrow("jira/issues", columns)

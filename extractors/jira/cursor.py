@@ -27,6 +27,7 @@ class Cursor(msgspec.Struct):
     projects: dict[str, datetime] = {}
     load: Load | None = None
     census_at: datetime | None = None
+    worklogs_until: int = 0  # epoch milliseconds: up to where worklogs were read
     filters: dict[str, str] = {}  # board id → JQL that its items were read with
 
     @classmethod

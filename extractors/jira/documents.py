@@ -202,12 +202,41 @@ class Fields(Struct, gc=False):
     components: list[Named] | None = None
     duedate: str | None = None
     issuelinks: list[IssueLink] | None = None
+    comment: Raw = NOTHING
 
 
 class Issue(Struct, gc=False):
     id: str
     key: str
     fields: Fields
+
+
+class Comments(Struct):
+    """The comments of an issue, for their number's sake."""
+
+    total: int | None = None
+
+
+class Worklog(Struct):
+    id: str
+    issue_id: str = wire(name="issueId")
+    started: str | int | None = None
+    created: str | int | None = None
+    updated: str | int | None = None
+    spent_seconds: int | None = wire(default=None, name="timeSpentSeconds")
+    author: Person | None = None
+
+
+class ChangedWorklog(Struct):
+    id: int = wire(name="worklogId")
+
+
+class ChangedWorklogs(Struct):
+    """worklog/updated and worklog/deleted: up to 1,000 ids; `until` is where the next page begins."""
+
+    values: list[ChangedWorklog]
+    until: int
+    last_page: bool = wire(default=True, name="lastPage")
 
 
 class Page(Struct):

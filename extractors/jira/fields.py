@@ -9,15 +9,18 @@ from typing import Any
 from extractors.jira.documents import HistoryItem
 from extractors.rows import canonical_json, digest
 
-# Only these are asked for: descriptions and comments are personal data that no KPI needs.
+# Only these are asked for: descriptions are personal data that no KPI needs. Of comments their number is kept.
 SYSTEM_FIELDS = (
     "summary", "issuetype", "project", "status", "resolution", "resolutiondate", "priority", "created", "updated",
     "assignee", "reporter", "creator", "parent", "issuelinks", "labels", "fixVersions", "versions", "components",
     "duedate", "timeoriginalestimate", "timeestimate", "timespent",
+    "comment",
 )  # fmt: skip
 _SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"
 _EPIC = "com.pyxis.greenhopper.jira:gh-epic-link"
 _TEAM_MANAGED_POINTS = "com.pyxis.greenhopper.jira:jsw-story-points"
+_SATISFACTION = "com.atlassian.servicedesk:sd-request-feedback"
+_SATISFACTION_DATE = "com.atlassian.servicedesk:sd-request-feedback-date"
 _NUMBER = "com.atlassian.jira.plugin.system.customfieldtypes:float"
 _CHECKBOXES = "com.atlassian.jira.plugin.system.customfieldtypes:multicheckboxes"
 OVERRIDABLE = ("sprint", "points", "epic", "flagged")
@@ -96,6 +99,8 @@ def find_roles(
             *([] if points else _named(known, "Story Points", _NUMBER)),
         ],
         "flagged": _named(known, "Flagged", _CHECKBOXES),
+        "satisfaction": _with_type(known, _SATISFACTION),
+        "satisfied_at": _with_type(known, _SATISFACTION_DATE),
     }
     for attribute, field_id in configured.items():
         found[attribute] = [field_id]

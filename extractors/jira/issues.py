@@ -41,7 +41,7 @@ class IssueLoader:
         self._report = report
         self._progress = progress
         self._fields = roles.requested
-        self._rows = IssueRows(roles)
+        self._rows = IssueRows(roles, keeps_comments=client.connection.include_comments)
         self._batch_issues = self._batch_bytes = 0
         self._broken = 0
         self._longest: list[tuple[tuple[int, int], str, datetime]] = []

@@ -15,6 +15,7 @@ from extractors.jira.bulk import FetchedIssue
 from extractors.jira.columns import ChangeColumns, IssueColumns, column_of, instant_of
 from extractors.jira.documents import (
     NOTHING,
+    Comments,
     Fields,
     History,
     HistoryAuthor,
@@ -31,17 +32,19 @@ from extractors.text import repair_json
 __all__ = ["IssueRows", "column_of", "instant_of", "issue_decoder", "number_of", "user_row"]
 
 _MOST_CACHED = 20_000  # combinations of sprints whose JSON is known already
+_OWN_FIELDS = ("points", "epic", "flagged", "sprint", "satisfaction", "satisfied_at")
 Json = dict[str, Any]
 
 
 class IssueRows:
     """Rows of a batch of issues: the issues themselves, their changes, links, users, and sprints seen in them."""
 
-    def __init__(self, roles: FieldRoles) -> None:
+    def __init__(self, roles: FieldRoles, *, keeps_comments: bool = False) -> None:
+        self._keeps_comments = keeps_comments
         self._attributes = AttributeNames(roles)
         self._decode_issue = issue_decoder(roles)
         self._decode_history = msgspec.json.Decoder(History).decode
-        self._aliases = {name: [_alias(f) for f in roles.ids(name)] for name in ("points", "epic", "flagged", "sprint")}
+        self._aliases = {name: [_alias(field_id) for field_id in roles.ids(name)] for name in _OWN_FIELDS}
         self._seen: set[str] = set()
         self._sprint_fields: dict[bytes, list[Json] | None] = {}
         self.clear()
@@ -68,15 +71,27 @@ class IssueRows:
         With `is_final` it is taken as it is. Raises msgspec.ValidationError if it lacks what every issue has.
         """
         payload, issue = _decoded(self._decode_issue, fetched.payload)
+        payload, comments = self._without_comments(payload, issue.fields.comment)
         histories = self._histories(fetched.histories)
         if not is_final and _disagrees(issue, histories, fetched.change_count):
             return str(issue.id)
         hashes = self._add_histories(histories)
+        self._issues.comment_counts.append(comments)
         payload_hash = digest(payload, *hashes)
         self._add_issue(issue, payload, payload_hash, fetched, len(histories))
         if issue.fields.issuelinks:
             self._add_links(issue, fetched.sent_at)
         return None
+
+    def _without_comments(self, payload: bytes, comments: Raw) -> tuple[bytes, int | None]:
+        """The issue with the number of its comments in their place, and that number (None: the tool does not say)."""
+        body = bytes(comments)
+        if body == b"null":
+            return payload, None
+        total = _decode_comments(body).total
+        if self._keeps_comments:
+            return payload, total
+        return payload.replace(body, msgspec.json.encode({"total": total}), 1), total
 
     def _histories(self, raws: Sequence[Raw]) -> list[tuple[int, History, bytes]]:
         """(id, decoded, as sent) in the order of the ids, each id once."""
@@ -119,6 +134,8 @@ class IssueRows:
         columns.points.append(number_of(self._first(fields, "points")))
         columns.flags.append(bool(self._first(fields, "flagged")))
         columns.sprints.append(self._sprints(fields))
+        columns.satisfactions.append(_rating_of(self._first(fields, "satisfaction")))
+        columns.satisfied_at.append(instant_of(self._first(fields, "satisfied_at")))
 
     def _first(self, fields: Fields, attribute: str) -> Any:
         """The value of the first field of an attribute that has one."""
@@ -184,6 +201,7 @@ class IssueRows:
         }
 
 
+_decode_comments = msgspec.json.Decoder(Comments).decode
 _decode_author = msgspec.json.Decoder(HistoryAuthor).decode
 _decode_people = msgspec.json.Decoder(PeopleOfIssue).decode
 
@@ -256,6 +274,11 @@ def number_of(value: Any) -> float | None:
     except (ValueError, TypeError):
         return None
     return number if abs(number) < float("inf") else None
+
+
+def _rating_of(value: Any) -> float | None:
+    """What a customer said, which comes as an object."""
+    return number_of(value.get("rating")) if isinstance(value, Mapping) else number_of(value)
 
 
 def _key_of(value: Any) -> str | None:

@@ -29,6 +29,7 @@ from extractors.jira.records import instant_of
 from extractors.jira.selection import select_projects
 from extractors.jira.sprint_reports import SprintReports
 from extractors.jira.walks import Walks
+from extractors.jira.worklogs import Worklogs
 from extractors.landing import Landing, Run
 from extractors.writing import Writer
 
@@ -90,8 +91,11 @@ class _Extraction:
             boards = boards or pool.submit(self._metadata.read_configurations)
             boards.result()
             self._rest = pool.submit(self._metadata.read_rest)
+            self._worklogs = Worklogs(client, self._writer)
+            reading = pool.submit(self._worklogs.read, self._worklogs_since())
             changed, walked, since = self._issues()
             self._land_metadata()
+            reading.result()
         self._boards_and_closing(changed, walked, since)
         self._report.requests = client.requests
         self._report.waited_seconds = client.http.waited_seconds
@@ -101,6 +105,11 @@ class _Extraction:
         """The ids of projects that were never read to their end, before it is known what to ask of them."""
         new = [project_id for project_id in self._active if project_id not in self._cursor.projects]
         return new, pool.submit(self._walks.all_ids, new)
+
+    def _worklogs_since(self) -> int:
+        """Everything again where a project is new: its worklogs were left out before."""
+        is_new = bool(self._walking[0]) or self._asked.is_full
+        return 0 if is_new else self._cursor.worklogs_until
 
     def _land_metadata(self) -> None:
         """The small streams, once: with the first batch of issues, or with the last."""
@@ -236,9 +245,13 @@ class _Extraction:
                 self._metadata.boards, cursor.filters, changed=changed, since=since, is_census=is_census or bool(walked)
             )
         reports = SprintReports(self._client, self._writer, is_again=self._asked.is_full).land(self._metadata.boards)
-        # What was appended becomes visible before it is counted.
+        # What was appended becomes visible before anything is counted or refers to it.
         self._writer.commit_rows(cursor.stored())
-        self._writer.cover([*self._issue_coverage(walked), *self._metadata.coverage(), *reports])
+        self._worklogs.land()
+        cursor.worklogs_until = self._worklogs.until
+        self._writer.commit_rows(cursor.stored())
+        coverage = [*self._issue_coverage(walked), *self._metadata.coverage(), self._worklogs.coverage(), *reports]
+        self._writer.cover(coverage)
         self._writer.commit(cursor.stored(), is_final=True)
 
     def _is_census_due(self) -> bool:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.servers.jira_site import JiraSite, ProblemError, selection, whole
+from sandbox.servers.jira_site import JiraSite, ProblemError, body_of, selection, whole
 from sandbox.store import joined
 
 _LISTS = {"field": "field", "status": "status", "issuetype": "issuetype", "resolution": "resolution"}
@@ -46,6 +46,7 @@ def common_routes(site: JiraSite) -> list[Route]:
         Route(f"{api}/issue/{{name}}/worklog", handlers.worklog),
         Route(f"{api}/worklog/updated", handlers.worklogs_since),
         Route(f"{api}/worklog/deleted", handlers.worklogs_deleted),
+        Route(f"{api}/worklog/list", handlers.worklogs_listed, methods=["POST"]),
         Route("/rest/servicedeskapi/request/{name}/feedback", handlers.feedback),
     ]
 
@@ -178,6 +179,18 @@ class _Common:
         return self._site.respond_value(
             {"values": [], "since": since, "until": since, "self": address, "lastPage": True}
         )
+
+    async def worklogs_listed(self, request: Request) -> Response:
+        """At most 1,000 worklogs by id; unknown ones are left out."""
+        numbers = [int(number) for number in body_of(await request.body()).get("ids") or []]
+        if len(numbers) > CHANGED_WORKLOGS:
+            raise ProblemError(400, f"The number of worklogs in the request exceeds the limit of {CHANGED_WORKLOGS}.")
+        places = ", ".join("?" * len(numbers))
+        rows = self._site.store.rows(f"select distinct issue_id from worklogs where id in ({places})", numbers)  # noqa: S608
+        documents = self._site.documents([row[0] for row in rows], selection(("worklog",), "worklog"))
+        shown = (log for doc in documents for log in msgspec.json.decode(doc)["fields"]["worklog"]["worklogs"])
+        wanted = {str(number) for number in numbers}
+        return self._site.respond_value([log for log in shown if log["id"] in wanted])
 
     async def feedback(self, request: Request) -> Response:
         """What the customer of a service request says of it."""

@@ -50,6 +50,11 @@ SUITES = (
         never("negative_item_numbers", "is_new and item_number < 0", "items of a history count from 0"),
         has_payload=False,
     ),
+    raw_suite(
+        "jira/worklogs",
+        *present("worklog_id", "issue_id"),
+        never("negative_time", "is_new and spent_seconds < 0", "logged work is not negative", examples="worklog_id"),
+    ),
     raw_suite("jira/issue_links", *present("source_issue_id", "target_issue_id", "link_type")),
     raw_suite(
         "jira/projects",
