@@ -6,7 +6,7 @@ A tool's `records.py` makes these from its JSON; `rows.py` makes raw rows from t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from extractors.connection import ApiQuestion, SurveyApiConnection
@@ -17,7 +17,7 @@ from extractors.errors import ConfigError, SchemaChanged
 class Question:
     """A scored question of one survey, on the scale that its scores are landed with.
 
-    `key` finds the score in a response, in the tool's own terms; `is_declared`: pmo.toml names it, the tool does not.
+    `key` finds the score in a response, in the tool's own terms, where the id does not.
     """
 
     id: str
@@ -26,7 +26,6 @@ class Question:
     scale_min: float
     scale_max: float
     key: str = ""
-    is_declared: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,11 +81,14 @@ class Response:
 
 @dataclass(frozen=True)
 class Page:
-    """Some responses of a survey. `reached`: every response changed before it has been given by now, if one can say."""
+    """Some responses of a survey. `expected`: how many there are in all that were asked for.
+
+    `reached`: every response changed before it has been given by now, where the tool's order lets one say so.
+    """
 
     responses: Sequence[Response]
     reached: datetime | None = None
-    expected: int | None = field(default=None)
+    expected: int | None = None
 
 
 def choose_questions(connection: SurveyApiConnection, survey_id: str, asked: Sequence[Asked]) -> tuple[Question, ...]:
@@ -137,7 +139,7 @@ def _declared(
             remedy="Give scale_min and scale_max in [[connections.questions]].",
             detail="The tool does not say which scores the question allows.",
         )
-    return Question(known.id, known.title, declared.metric, *scale, key=known.key, is_declared=True)
+    return Question(known.id, known.title, declared.metric, *scale, key=known.key)
 
 
 def _listed(asked: Sequence[Asked]) -> str:
