@@ -28,6 +28,27 @@ def test_bounds_are_inclusive(runner: Runner):
     ]  # fmt: skip
 
 
+def test_measures_of_one_bound_are_one_expectation_and_keep_their_names(runner: Runner):
+    measures = (
+        Measure("first", "f", "1", 0, 0),
+        Measure("second", "s", "1", 0, 0),
+        Measure("warned", "w", "1", 0, 0, is_blocking=False),
+        Measure("third", "t", "1", 0, 0),
+    )
+    frame = pd.DataFrame(
+        {"first": [0.0, 0.0], "second": [0.0, 4.0], "warned": [7.0, 0.0], "third": [float("nan"), 0.0],
+         "connection_id": ["a", "b"]}
+    )  # fmt: skip
+    judged = Judged(suite("bounds together", *measures), frame)
+    results = runner.judge("run", [judged])
+    assert len(results) == 8
+    assert {(each.name, each.connection_id, each.is_blocking) for each in results if not each.passed} == {
+        ("second", "b", True), ("warned", "a", False), ("third", "a", True),
+    }  # fmt: skip
+    (told,) = [each for each in results if each.name == "second" and not each.passed]
+    assert "second: 4, expected 0; s" in told.detail
+
+
 @pytest.mark.parametrize("value", [None, float("nan")])
 def test_a_measure_that_could_not_be_computed_fails(runner: Runner, value: float | None):
     """Expectations over columns skip empty cells, so an empty cell would pass."""
