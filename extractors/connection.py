@@ -42,6 +42,7 @@ class Secret:
 
 
 NO_SECRET = Secret("")
+ATLASSIAN_GATEWAY = "https://api.atlassian.com"  # where scoped tokens and OAuth go
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,8 @@ class JiraConnection(Connection):
     token: Secret
     token_env: str = ""
     username: str | None = None  # Cloud: the account's e-mail; without it the token goes as Bearer
-    cloud_id: str | None = None  # scoped tokens: calls go to api.atlassian.com/ex/jira/<cloud_id>
+    cloud_id: str | None = None  # scoped tokens: calls go to <gateway>/ex/jira/<cloud_id>
+    gateway: str = ATLASSIAN_GATEWAY
     sprint_reports: int = 6  # closed sprints of a board whose own report is read for comparison; 0: none
 
     kind = "jira"

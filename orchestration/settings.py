@@ -179,6 +179,7 @@ def _connection(section: AnyConnection, folder: Path, environ: Mapping[str, str]
                 token_env=section.token_env,
                 username=section.username,
                 cloud_id=section.cloud_id,
+                gateway=section.gateway.rstrip("/"),
                 sprint_reports=section.sprint_reports,
             )
         case AzureDevOpsSection():

@@ -30,9 +30,7 @@ class JiraClient:
     def __init__(self, connection: JiraConnection) -> None:
         self.connection = connection
         self.site_url = check_url(connection.id, connection.url)
-        self.api_url = (
-            f"https://api.atlassian.com/ex/jira/{connection.cloud_id}" if connection.cloud_id else self.site_url
-        )
+        self.api_url = self._gateway(connection) if connection.cloud_id else self.site_url
         self.access = Access(
             connection=connection.id,
             origins=tuple(dict.fromkeys((self.api_url, self.site_url))),
@@ -43,6 +41,11 @@ class JiraClient:
             BasicAuth(connection.username, connection.token) if connection.username else BearerAuth(connection.token)
         )
         self.http = SourceClient(self.access, self.api_url, self._auth, pool_size=2 * THREADS)
+
+    @staticmethod
+    def _gateway(connection: JiraConnection) -> str:
+        """Scoped tokens and OAuth are taken there only, for a site that is named by its id."""
+        return f"{check_url(connection.id, connection.gateway)}/ex/jira/{connection.cloud_id}"
 
     # -- what the server is ------------------------------------------------------------------------
 

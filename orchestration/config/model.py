@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from extractors.connection import ATLASSIAN_GATEWAY
+
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FilePath = Annotated[Path, Field(strict=False)]
@@ -50,7 +52,10 @@ class JiraSection(ConnectionSection):
     url: Text = Field(description="https://…; plain http for this machine's own addresses only")
     token_env: Variable = Field(description=VARIABLE_RULE)
     username: Text | None = Field(None, description="Cloud: the account's e-mail; left out: the token goes as Bearer")
-    cloud_id: Text | None = Field(None, description="the site's cloud id, for scoped tokens")
+    cloud_id: Text | None = Field(None, description="the site's cloud id, for scoped tokens and OAuth")
+    gateway: Text = Field(
+        ATLASSIAN_GATEWAY, description="where scoped tokens and OAuth go; another one for government clouds and proxies"
+    )
     sprint_reports: Annotated[int, Field(ge=0, le=1000)] = Field(
         6, description="how many closed sprints of a board are compared with Jira's own report; 0: none"
     )
