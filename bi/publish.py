@@ -8,6 +8,7 @@ published, when, by which run, and as of when. Then, where a server is named, in
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -43,11 +44,13 @@ def publish(
     postgres: PostgresTarget | None = None,
     as_of: date | None = None,
     manifest: Path,
+    before_visible: Callable[[], None] | None = None,
 ) -> Publication:
     """Publish every table of the layers core and marts from the DuckDB file `warehouse`.
 
     `home` is PMO_HOME, `manifest` dbt's manifest.json. With `as_of` the files go to
     `published-as-of/<date>`, and PostgreSQL, which shows the present, is left alone.
+    `before_visible` is called once everything is written; what it raises drops the publication.
     Raises PublishError; then the files are as they were, or, if only PostgreSQL failed, says so.
     """
     versions = Versions(home)
@@ -55,6 +58,8 @@ def publish(
     with versions.locked():
         with versions.building(run, as_of) as folder:
             written = _write_files(warehouse, folder, home / "cache", run, manifest)
+            if before_visible:
+                before_visible()
         notices = written.notices
         if postgres and not as_of:
             from bi.postgres import load_postgres

@@ -18,6 +18,7 @@ from orchestration.errors import PmoError
 from orchestration.locking import one_run
 from orchestration.paths import DBT_PROJECT
 from orchestration.pipeline.context import Pipeline, RunOptions
+from orchestration.pipeline.prepared import drop_prepared
 from orchestration.seeds import merge_seeds
 
 Context = dg.AssetExecutionContext | dg.OpExecutionContext | dg.AssetCheckExecutionContext
@@ -52,7 +53,10 @@ class PipelineResource(dg.ConfigurableResource[None]):
         root = self.options().home.root
         with one_run(root):
             keep_erased(root)
-            yield self
+            try:
+                yield self
+            finally:
+                drop_prepared()
 
     def open(self, context: Context) -> Pipeline:
         """The run's context. A re-execution from a failure goes on with the record of the run that failed.

@@ -7,22 +7,20 @@ from datetime import UTC, datetime
 from bi.publication import PostgresTarget, PublicationRun
 from bi.publish import publish
 from orchestration.pipeline.context import Pipeline
+from orchestration.pipeline.prepared import Publish, prepare, show
 from orchestration.pipeline.publications import PublicationLog
 from orchestration.pipeline.record import PublicationResult
 from orchestration.settings import PostgresServer
 
 
+def prepare_publication(pipeline: Pipeline) -> None:
+    """Begin to write the publication aside; only `publish_marts` makes it visible."""
+    prepare(pipeline.run.run_id, _publisher(pipeline))
+
+
 def publish_marts(pipeline: Pipeline) -> PublicationResult:
     """Publish the warehouse of this run. Raises bi.publication.PublishError."""
-    server = pipeline.settings.postgres
-    publication = publish(
-        pipeline.home.warehouse,
-        pipeline.home.root,
-        run=PublicationRun(run_id=pipeline.run.run_id, published_at=datetime.now(UTC)),
-        postgres=_target(server) if server else None,
-        as_of=pipeline.options.as_of,
-        manifest=pipeline.home.manifest,
-    )
+    publication = show(pipeline.run.run_id, _publisher(pipeline))
     result = PublicationResult(
         folder=str(publication.folder),
         tables=len(publication.tables),
@@ -33,6 +31,20 @@ def publish_marts(pipeline: Pipeline) -> PublicationResult:
     )
     pipeline.records.add(pipeline.run.run_id, publication=result)
     return result
+
+
+def _publisher(pipeline: Pipeline) -> Publish:
+    server = pipeline.settings.postgres
+    run = PublicationRun(run_id=pipeline.run.run_id, published_at=datetime.now(UTC))
+    return lambda before_visible: publish(
+        pipeline.home.warehouse,
+        pipeline.home.root,
+        run=run,
+        postgres=_target(server) if server else None,
+        as_of=pipeline.options.as_of,
+        manifest=pipeline.home.manifest,
+        before_visible=before_visible,
+    )
 
 
 def _target(server: PostgresServer) -> PostgresTarget:
