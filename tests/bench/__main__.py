@@ -36,8 +36,11 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=3_000, help="work items of the whole sandbox (default 3000)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each side (default 3)")
     parser.add_argument("--latency-ms", type=float, default=20, help="what the sandbox waits per request (default 20)")
-    parser.add_argument("--only", choices=PARTS, help="one part; server and transform need the extraction for its data")
+    parser.add_argument("--only", choices=PARTS, help="one part; server needs the extraction for its data")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--transform-items", type=int, default=1_000_000, help="work items of the part transform (default 1000000)"
+    )
     parser.add_argument("--issues", type=int, default=10_000, help="issues of the part speed (default 10000)")
     parser.add_argument(
         "--no-peer", action="store_true", help="part speed without the connector from the package index"
@@ -52,7 +55,9 @@ def main() -> int:
             if given.only in (None, "speed"):
                 work, peer = Path(folder) / "speed", not given.no_peer
                 say(speed.compare(work, given.issues, given.seed, FAR_MS, given.runs, with_peer=peer))
-            if given.only != "speed":
+            if given.only in (None, "transform"):
+                say(transform.compare(Path(folder) / "transform", given.transform_items))
+            if given.only not in ("speed", "transform"):
                 bench(Path(folder), given.items, given.seed, given.runs, given.latency_ms, given.only)
         except (SideFailedError, SandboxError) as error:
             sys.stderr.write(f"{error}\n")
@@ -69,8 +74,6 @@ def bench(work: Path, items: int, seed: int, runs: int, latency_ms: float, only:
         cloud = "jira_cloud"
         if only in (None, "server"):
             say(server.bulkfetch(serving.urls[cloud], work / cloud / "home"))
-        if only in (None, "transform"):
-            say(transform.compare(TITLES[cloud], serving.urls[cloud], work / cloud / "home", runs))
     finally:
         os.kill(serving.pid, signal.SIGTERM)
         os.waitpid(serving.pid, 0)

@@ -53,7 +53,7 @@ def generate(home: Home, items: int) -> None:
     for connection_id, batch in batches.items():
         batch.commit({}, is_final=True)
         landing.judge(connection_id, "accepted")
-    _write_inputs(home, landing)
+    write_inputs(home, landing)
 
 
 def _filled(query: str, numbers: Mapping[str, int]) -> str:
@@ -89,7 +89,8 @@ def _land(
     landing.table(stream).append(pa.table(columns, schema=schema))
 
 
-def _write_inputs(home: Home, landing: Landing) -> None:
+def write_inputs(home: Home, landing: Landing, run_id: str = "bench") -> None:
+    """What orchestration writes for dbt before a build."""
     merge_seeds(None, home.dbt_seeds)
     landing.write_inputs(home.dbt_inputs)
     connections = [
@@ -103,7 +104,7 @@ def _write_inputs(home: Home, landing: Landing) -> None:
         )
     ]  # fmt: skip
     settings = {
-        "daily_history_days": 400, "fiscal_year_start_month": 1, "min_responses": 5, "run_id": "bench",
+        "daily_history_days": 400, "fiscal_year_start_month": 1, "min_responses": 5, "run_id": run_id,
         "pseudonym_salt": "bench",
     }  # fmt: skip
     pq.write_table(pa.Table.from_pylist(connections, CONNECTIONS), home.dbt_inputs / "connections.parquet")

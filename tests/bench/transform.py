@@ -1,73 +1,125 @@
-"""The transformation beside its limit: `dbt build` of every model and test, and a hand-written reading in DuckDB.
+"""The transformation at size: the whole `dbt build`, builds after which nothing changed, the heaviest tables by hand.
 
-The limit is *not* the same work. It reads the same Parquet files once and computes two tables, status intervals and
-weekly throughput, with no teams, policies, sprints, scorecard, evidence, contracts or tests. It says what reading and
-the least of computing cost here; the ratio says what everything else costs on top of it.
+The records are made up and landed straight into the raw tables (records.py). A tenth of them is built as well, to see
+how the time grows. By hand (by_hand.py) means: the SQL that dbt ran for a table and a hand-written query for the same
+rows, one after the other on the warehouse that was just built, each into a table of its own; they must give the same.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import duckdb
 
-from extractors.landing import Landing
+from extractors.landing import Landing, Run
 from orchestration.dbt_files import dbt_environment, dbt_executable, ensure_manifest
 from orchestration.paths import DBT_PROJECT, Home
-from orchestration.pipeline.inputs import CONNECTIONS, SETTINGS
 from orchestration.seeds import merge_seeds
-from tests.bench.measure import Sample, SideFailedError, measured, module, ratios, row, table
-from tests.bench.side_ours import CONNECTION
+from tests.bench.by_hand import BY_HAND
+from tests.bench.measure import Sample, SideFailedError, measured, ratios, table
+from tests.bench.records import NOW, SOURCES, generate, write_inputs
+
+HEAVIEST = 5
+HEADER = ("", "wall s", "CPU s", "peak MB")
 
 
-def compare(name: str, url: str, folder: Path, runs: int) -> Iterator[str]:
-    """The lines of the report on what was landed in `folder`."""
-    home = Home.of({"PMO_HOME": str(folder)})
-    _write_inputs(home, url)
-    ensure_manifest(home)  # parsing is done once for a version of the project and not counted
-    command = [str(dbt_executable()), "--quiet", "build", "--exclude-resource-type", "unit_test"]
-    command += ["--project-dir", str(DBT_PROJECT)]
-    dbt: list[Sample] = []
-    limit: list[Sample] = []
-    for _ in range(runs):
-        home.warehouse.unlink(missing_ok=True)
-        dbt.append(measured(command, dbt_environment(home), cwd=DBT_PROJECT))
-        limit.append(measured(module("side_limit", home.dbt_inputs / "streams.json", folder / "limit.duckdb")))
-    models, tests = _ran(home)
-    said = limit[-1].said
-    size = f"{said['issues']:,} issues, {said['intervals']:,} status intervals"
-    yield f"Transformation, {name}: {size}, {runs} runs a side"
+def compare(work: Path, items: int) -> Iterator[str]:
+    """The lines of the report on `items` work items and on a tenth of them."""
+    small, large = (_home(work / str(count), count) for count in (items // 10, items))
+    first_small, first = build(small), build(large)
+    seconds = _seconds(large)
+    again = build(large)
+    _let_a_day_pass(large)
+    day_after = build(large)
+    yield f"Transformation: {items:,} work items, {items * 12:,} changes, {len(seconds)} models, {_tests(large)} tests"
     yield table(
         [
-            row(f"dbt build: {models} models and seeds, {tests} tests", dbt),
-            row("limit: DuckDB by hand, 2 tables", limit),
-            ratios("dbt build / limit", dbt, limit),
-        ]
+            _row(f"dbt build of {items // 10:,} items", first_small),
+            _row(f"dbt build of {items:,} items", first),
+            (*ratios("ten times the items cost", [first], [first_small]), ""),
+            _row("dbt build again, nothing changed", again),
+            _row("dbt build a day later, nothing landed", day_after),
+        ],
+        HEADER,
     )
+    yield ""
+    yield f"The heaviest models: {', '.join(f'{name} {seconds[name]:.1f} s' for name in list(seconds)[:HEAVIEST])}"
+    yield table(list(_by_hand(large)), ("", "dbt's SQL s", "by hand s", "ratio"))
 
 
-def _ran(home: Home) -> tuple[int, int]:
-    results = json.loads((home.dbt_target / "run_results.json").read_bytes())["results"]
-    tests = sum(result["unique_id"].startswith("test.") for result in results)
+def build(home: Home) -> Sample:
+    """One `dbt build`, with its tests."""
+    merge_seeds(None, home.dbt_seeds)
+    command = [str(dbt_executable()), "--quiet", "build", "--exclude-resource-type", "unit_test"]
+    return measured([*command, "--project-dir", str(DBT_PROJECT)], dbt_environment(home), cwd=DBT_PROJECT)
+
+
+def _home(folder: Path, items: int) -> Home:
+    home = Home.of({"PMO_HOME": str(folder)})
+    generate(home, items)
+    ensure_manifest(home)  # parsing is done once for a version of the project and not counted
+    return home
+
+
+def _let_a_day_pass(home: Home) -> None:
+    """A run that found nothing new moves the watermarks, and so all ages."""
+    landing = Landing(home.root)
+    for connection_id in SOURCES:
+        run = Run("bench-next", NOW + timedelta(days=1))
+        landing.batch(run, connection_id, connection_id).commit({}, is_final=True)
+        landing.judge(connection_id, "accepted")
+    write_inputs(home, landing, "bench-next")
+
+
+def _results(home: Home) -> list[dict[str, Any]]:
+    results: list[dict[str, Any]] = json.loads((home.dbt_target / "run_results.json").read_bytes())["results"]
     if bad := [result["unique_id"] for result in results if result["status"] in ("error", "fail", "skipped")]:
         raise SideFailedError(f"dbt did not build {bad[:5]}")
-    return len(results) - tests, tests
+    return results
 
 
-def _write_inputs(home: Home, url: str) -> None:
-    merge_seeds(None, home.dbt_seeds)
-    Landing(home.root).write_inputs(home.dbt_inputs)
-    connection = {
-        "connection_id": CONNECTION, "kind": "jira", "tool": "jira", "url": url,
-        "position": 1, "is_held": False, "last_checked_at": datetime.now(UTC),
-    }  # fmt: skip
-    settings = {
-        "daily_history_days": 400, "fiscal_year_start_month": 1, "min_responses": 5, "run_id": "bench",
-        "pseudonym_salt": "bench",
-    }  # fmt: skip
-    pq.write_table(pa.Table.from_pylist([connection], CONNECTIONS), home.dbt_inputs / "connections.parquet")
-    pq.write_table(pa.Table.from_pylist([settings], SETTINGS), home.dbt_inputs / "settings.parquet")
+def _seconds(home: Home) -> dict[str, float]:
+    """Seconds of each model in the last build, the longest first."""
+    models = [result for result in _results(home) if result["unique_id"].startswith("model.")]
+    models.sort(key=lambda result: -result["execution_time"])
+    return {result["unique_id"].split(".")[2]: result["execution_time"] for result in models}
+
+
+def _tests(home: Home) -> int:
+    return sum(result["unique_id"].startswith("test.") for result in _results(home))
+
+
+def _row(name: str, sample: Sample) -> tuple[str, ...]:
+    return (name, f"{sample.wall:.1f}", f"{sample.cpu:.1f}", f"{sample.peak_mb:,.0f}")
+
+
+def _by_hand(home: Home) -> Iterator[tuple[str, ...]]:
+    compiled = {file.stem: file for file in (home.dbt_target / "compiled").rglob("*.sql")}
+    out = home.root / "by_hand.duckdb"
+    with duckdb.connect(config={"threads": 2, "memory_limit": "5GB", "preserve_insertion_order": "false"}) as session:
+        session.execute("set TimeZone = 'UTC'")
+        session.execute(f"attach '{home.warehouse}' as warehouse (read_only)")
+        session.execute(f"attach '{out}' as out")
+        session.execute("use warehouse")
+        for name, query in BY_HAND.items():
+            ours, rows = _timed(session, compiled[name].read_text(), query.keys)
+            theirs, same_rows = _timed(session, query.sql, query.keys)
+            if rows != same_rows:
+                raise SideFailedError(f"{name} by hand gives other rows: {same_rows}, not {rows}")
+            yield (f"{name}, {rows[0]:,} rows", f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.2f}x")
+    out.unlink()
+
+
+def _timed(session: duckdb.DuckDBPyConnection, sql: str, keys: str) -> tuple[float, tuple[int, int]]:
+    """Wall seconds of making the table; how many rows it has, and a hash over the keys of all."""
+    started = time.perf_counter()
+    session.execute(f"create or replace table out.made as {sql}")
+    seconds = time.perf_counter() - started
+    row = session.execute(f"select count(*), sum(hash(k)) from (select {keys} from out.made) as k").fetchone()
+    assert row is not None
+    return seconds, (int(row[0]), int(row[1]))
