@@ -69,6 +69,13 @@ def test_projects_conform(sandbox: Sandbox, names: dict[str, str], template: str
     ("path", "body"),
     [
         ("/_apis/wit/wiql", {"query": "SELECT [System.Id], [System.State] FROM WorkItems WHERE [System.Id] < 50"}),
+        (
+            "/_apis/wit/wiql",
+            {
+                "query": "SELECT [System.Id] FROM WorkItemLinks WHERE ([Source].[System.Id] > 0) AND "
+                "([System.Links.LinkType] = 'System.LinkTypes.Hierarchy-Forward') MODE (MustContain)"
+            },
+        ),
         ("/_apis/wit/workitemsbatch", {"ids": [1, 2, 999_999], "fields": ["System.Id"], "errorPolicy": "omit"}),
         ("/_apis/wit/reporting/workitemrevisions", {"fields": ["System.Id", "System.State"], "includeDeleted": True}),
     ],

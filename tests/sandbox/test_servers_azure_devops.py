@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from sandbox.model import Item, Tool
 from sandbox.organisation import Organisation
@@ -193,3 +194,38 @@ def test_projects_by_state_and_page(sandbox: Sandbox) -> None:
     token = answer.headers["x-ms-continuationtoken"]
     rest = sandbox.azure.json("/_apis/projects", continuationToken=token)["value"]
     assert [*answer.json()["value"], *rest] == everything
+
+
+def test_a_query_for_links_finds_the_parents_of_live_items(sandbox: Sandbox) -> None:
+    everything = items_of(sandbox).items()
+    items = {number: item for number, item in everything if item.deleted_at is None and not item.is_gone}
+    expected = {
+        (int(parent), number)
+        for number, item in items.items()
+        if (parent := item.current["parent"]) and int(parent) in items
+    }
+    assert expected
+    query = (
+        "SELECT [System.Id] FROM WorkItemLinks "
+        "WHERE ([System.Links.LinkType] = 'System.LinkTypes.Hierarchy-{0}') MODE (MustContain)"
+    )
+    for way in ("Forward", "Reverse"):
+        answer = sandbox.azure.post("/_apis/wit/wiql", {"query": query.format(way)})
+        links = [one for one in answer["workItemRelations"] if one["source"]]
+        pairs = [(one["source"]["id"], one["target"]["id"])[:: 1 if way == "Forward" else -1] for one in links]
+        assert len(pairs) == len(set(pairs))
+        assert set(pairs) == expected
+    parent = min(expected)[0]
+    narrow = query.format("Forward").replace("WHERE", f"WHERE ([Source].[System.Id] = {parent}) AND")
+    answer = sandbox.azure.post("/_apis/wit/wiql", {"query": narrow})
+    assert {one["source"]["id"] for one in answer["workItemRelations"] if one["source"]} == {parent}
+
+
+def test_a_service_principal_signs_in_with_its_secret(sandbox: Sandbox) -> None:
+    origin = "/".join(sandbox.azure.url.split("/")[:3])
+    form = {"grant_type": "client_credentials", "client_id": "x", "client_secret": "right", "scope": "y"}
+    answer = requests.post(f"{origin}/tenant/oauth2/v2.0/token", data=form, timeout=30).json()
+    bearer = {"Authorization": f"{answer['token_type']} {answer['access_token']}"}
+    assert requests.get(f"{sandbox.azure.url}/_apis/projects", headers=bearer, timeout=30).status_code == 200
+    refused = requests.post(f"{origin}/tenant/oauth2/v2.0/token", data=form | {"client_secret": "wrong"}, timeout=30)
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
