@@ -50,6 +50,29 @@ def attempts() -> list[Row]:
     return [first, *rows]  # Bob's answer was taken back to an earlier one: what was landed last holds
 
 
+def requests() -> list[Row]:
+    """Requests of a service desk: five rated in February, one in March, one not rated, one deleted."""
+    rated = [
+        (5, "02-10"),
+        (4, "02-11"),
+        (3, "02-12"),
+        (5, "02-13"),
+        (1, "02-14"),
+        (5, "03-02"),
+        (None, None),
+        (5, None),
+    ]
+    return [
+        {
+            "issue_id": str(number), "issue_key": f"DESK-{number}", "project_id": "2", "project_key": "DESK",
+            "issue_type_id": "1", "issue_type": "Request", "is_subtask": False, "status_id": "3", "status": "Done",
+            "status_category": "done", "created_at": "2024-02-01", "updated_at": "2024-02-20",
+            "resolved_at": f"2024-{day}" if day else "2024-02-19", "satisfaction": score, "is_deleted": number == 8,
+        }
+        for number, (score, day) in enumerate(rated, 1)
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
     told = Warehouse(
@@ -58,6 +81,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnec
     )
     told.jira("jira", boards=[{"board_id": "1", "name": "Rockets", "board_type": "scrum", "project_id": "1"}],
               projects=[{"project_id": "1", "project_key": "ROC", "name": "Rocket project"}])  # fmt: skip
+    told.jira("desk", issues=requests(),
+              projects=[{"project_id": "2", "project_key": "DESK", "name": "Help"}])  # fmt: skip
     team = {"scope_type": "team", "scope_name": "rockets "}
     pulse = answers("pulse", "nps", [10, 9, 9, 8, 7, 6, 0, None], **team)
     quiet = answers("pulse", "nps", [10] * 10, scope_type="team", scope_name="Quiet")
@@ -99,6 +124,18 @@ def test_a_team_is_found_by_its_name(warehouse: duckdb.DuckDBPyConnection) -> No
     assert figures(warehouse, "nps", "team", "Quiet")["scope_key"] == "surveys:team:Quiet"
 
 
+def test_ratings_of_service_requests_count_for_their_project(warehouse: duckdb.DuckDBPyConnection) -> None:
+    row = figures(warehouse, "csat", "project", "DESK")
+    assert (row["responses"], row["scope_key"]) == (5, "desk:2")
+    assert (row["csat_ratio"], row["csat_mean"]) == (pytest.approx(3 / 5), pytest.approx(18 / 5))
+    (fact,) = records(
+        warehouse, "select * from core.fct_survey_response where connection_id = 'desk' and response_id = '6'"
+    )
+    assert (fact["raw_record_key"], fact["survey"], str(fact["submitted_date"])) == (
+        "jira/issues|6", "Jira Service Management", "2024-03-02",
+    )  # fmt: skip
+
+
 def test_few_responses_show_no_figures(warehouse: duckdb.DuckDBPyConnection) -> None:
     row = figures(warehouse, "nps", "team", "Quiet")
     assert (row["responses"], row["is_suppressed"], row["nps"], row["promoters"]) == (10, True, None, None)
@@ -127,7 +164,7 @@ def test_blank_scores_are_no_responses_and_off_scale_ones_count_nowhere(warehous
         "select is_on_scale, count(*) as n from core.fct_survey_response where survey <> 'long-term' "
         "group by 1 order by 1",
     )
-    assert facts == [{"is_on_scale": False, "n": 1}, {"is_on_scale": True, "n": 7 + 10 + 5 + 5 + 5 + 2 + 4}]
+    assert facts == [{"is_on_scale": False, "n": 1}, {"is_on_scale": True, "n": 7 + 10 + 5 + 5 + 5 + 2 + 4 + 6}]
 
 
 def test_of_repeated_answers_the_last_of_a_series_counts(warehouse: duckdb.DuckDBPyConnection) -> None:

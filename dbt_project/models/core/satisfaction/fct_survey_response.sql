@@ -9,7 +9,7 @@ with
                 partition by connection_id, survey, question, scope_type, scope_name, respondent_key
                 order by submitted_at, response_id
             ) as next_submitted_at
-        from {{ ref("stg_surveys__responses") }}
+        from {{ ref("int_survey_answer") }}
         where not is_deleted and score is not null
     ),
     responses as (
@@ -79,7 +79,7 @@ select
     end as nps_group,
     judged.respondent_key,
     judged.comment,
-    'surveys/responses|' || judged.record_id as raw_record_key,
+    judged.raw_stream || '|' || judged.record_id as raw_record_key,
     judged.score,
     judged.scale_min,
     judged.scale_max,
