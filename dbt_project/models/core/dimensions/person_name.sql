@@ -1,25 +1,4 @@
-{{ config(schema="restricted", meta={"published": false}) }}
+{{ config(schema="restricted", access="private", meta={"published": false}) }}
 
-with
-    jira_users as (select * from {{ ref("stg_jira__users") }}),
-    azure_devops_users as (select * from {{ ref("stg_azure_devops__users") }}),
-    connections as (select * from {{ ref("int_source") }}),
-    settings as (select * from {{ ref("int_setting") }}),
-
-    users as (
-        select connection_id, user_id, display_name, email
-        from jira_users
-        union all
-        select connection_id, user_id, display_name, email
-        from azure_devops_users
-    )
-
-select
-    {{ person_key("users.connection_id", "users.user_id", "settings.pseudonym_salt") }} as person_key,
-    users.connection_id,
-    users.user_id,
-    users.display_name,
-    users.email,
-from users
-inner join connections on users.connection_id = connections.connection_id
-cross join settings
+select person_key, connection_id, user_id, display_name, email
+from {{ ref("int_person") }}

@@ -1,7 +1,7 @@
 -- One row per closed sprint that the tool reports on itself, policy and measure: our figure beside the tool's.
 with
-    tool_sprints as (select * from {{ ref("int_tool_sprint") }}),
-    tool_items as (select * from {{ ref("int_tool_sprint_item") }}),
+    tool_sprints as (select * from {{ ref("int_tool_report") }} where item_key is null),
+    tool_items as (select * from {{ ref("int_tool_report") }} where item_key is not null),
     velocity as (select * from {{ ref("kpi_velocity") }} where is_final and is_measurable),
     differences as (select * from {{ ref("kpi_parity_item") }}),
 

@@ -1,7 +1,7 @@
 -- One row per sprint, policy, measure and item that counts differently here and in the tool's own sprint report.
 with
-    tool_sprints as (select * from {{ ref("int_tool_sprint") }}),
-    tool_items as (select * from {{ ref("int_tool_sprint_item") }}),
+    tool_sprints as (select * from {{ ref("int_tool_report") }} where item_key is null),
+    tool_items as (select * from {{ ref("int_tool_report") }} where item_key is not null),
     board_items as (select * from {{ ref("int_board_item") }}),
     bounds as (select * from {{ ref("int_sprint_bounds") }}),
     our_items as (select * from {{ ref("fct_sprint_item") }}),
@@ -28,7 +28,7 @@ with
         select
             compared.sprint_key,
             compared.policy_id,
-            tool_items.* exclude (sprint_key, connection_id, board_id, issue_id)
+            tool_items.* exclude (sprint_key, connection_id, board_id, has_points, committed_points, completed_points)
         from compared
         inner join tool_items on compared.sprint_key = tool_items.sprint_key
     ),

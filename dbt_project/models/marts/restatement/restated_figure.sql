@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral", meta={"published": false}, contract={"enforced": false}) }}
+{{ config(materialized="ephemeral", access="private", meta={"published": false}, contract={"enforced": false}) }}
 
 -- One row per figure that was final when it was last published and has another value now, or none.
 with
