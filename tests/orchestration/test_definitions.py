@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,26 @@ def test_jobs_and_schedules(definitions: Any):
         }
     census = definitions.resolve_job_def("census")
     assert census.run_config["resources"]["pipeline"]["config"] == {"census": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "job", "hour", "options"),
+    [("hourly_refresh", "refresh", 14, {}), ("nightly_census", "census", 1, {"census": True})],
+)
+def test_a_tick_of_a_schedule_asks_for_its_job(
+    definitions: Any, name: str, job: str, hour: int, options: dict[str, Any]
+):
+    import dagster as dg
+
+    (schedule,) = [each for each in definitions.schedules if each.name == name]
+    assert schedule.job_name == job
+    tick = datetime(2026, 3, 2, hour, 5 if job == "refresh" else 35, tzinfo=UTC)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(instance, scheduled_execution_time=tick)
+        (request,) = schedule.evaluate_tick(context).run_requests
+    config = {**(definitions.resolve_job_def(job).run_config or {}), **(request.run_config or {})}
+    assert config.get("resources", {}).get("pipeline", {}).get("config", {}) == options
+    assert definitions.resolve_job_def(job).tags["pmo/writes"] == "warehouse"
 
 
 def test_lineage_reaches_the_raw_streams(tmp_path: Path):
