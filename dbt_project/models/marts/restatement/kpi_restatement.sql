@@ -12,8 +12,7 @@ with
             count(*) filter (where change = 'came in') as came_in,
             count(*) filter (where change = 'left') as gone,
             count(*) filter (where change = 'changed') as changed,
-            count(*) filter (where is_deleted) as deleted,
-            count(*) filter (where item_key is null) as answers
+            count(*) filter (where is_deleted) as deleted
         from cause_items
         group by restatement_key
     ),
@@ -33,7 +32,7 @@ with
                 then 'definition'
                 when restated.has_other_policy
                 then 'policy'
-                when causes.record_count > 0 or causes.answers > 0
+                when causes.record_count > 0
                 then 'records'
                 when causes.cause_items > 0
                 then 'indirect'
@@ -66,9 +65,7 @@ with
                         case when gone > 0 then gone || ' left' end,
                         case when changed > 0 then changed || ' changed' end
                     ) || case
-                        when cause_items > {{ 20 }}
-                        then ' of the 20 that weigh most; ' || cause_items || ' in all'
-                        else ''
+                        when cause_items > 20 then ' of the 20 that weigh most; ' || cause_items || ' in all' else ''
                     end
                     || case when deleted > 0 then '; ' || deleted || ' deleted' else '' end
                     || case

@@ -13,6 +13,7 @@ with
     nodes as (select * from {{ ref("int_portfolio_node") }}),
     response_scopes as (select * from {{ ref("int_survey_scope") }}),
     records as (select * from {{ ref("raw_record") }}),
+    responses as (select * from {{ ref("fct_survey_response") }}),
 
     placed_evidence as (
         select
@@ -173,31 +174,36 @@ with
 
     -- The raw records of those items that no publication before this one could know.
     since as (select max(last_published_at) as published_at from restated),
-    landed as (
+    landed as (select records.* from records inner join since on records.committed_at > since.published_at),
+    landed_of as (
         select
-            records.connection_id || ':' || split_part(records.record_id, ':', 1) as item_key,
-            records.raw_record_key,
-            records.batch_id,
-            records.run_id,
-            records.extracted_at
-        from records
-        inner join since on records.committed_at > since.published_at
+            landed.connection_id || ':' || split_part(landed.record_id, ':', 1) as item_key,
+            cast(null as varchar) as response_key,
+            landed.*
+        from landed
         where
-            records.stream
+            landed.stream
             in ('jira/issues', 'jira/issue_changes', 'azure_devops/revisions', 'azure_devops/deleted_items')
+        union all
+        select cast(null as varchar), responses.response_key, landed.*
+        from landed
+        inner join
+            responses
+            on landed.connection_id = responses.connection_id
+            and landed.raw_record_key = responses.raw_record_key
     ),
     landed_since as (
         select
-            item_key,
+            coalesce(item_key, response_key) as cause_key,
             count(*) as record_count,
             list_slice(
                 list(raw_record_key order by extracted_at desc, raw_record_key), 1, {{ most }}
             ) as raw_record_keys,
             list_sort(list(distinct batch_id)) as batch_ids,
             list_sort(list(distinct run_id)) as extraction_run_ids
-        from landed
-        where item_key in (select item_key from differing)
-        group by item_key
+        from landed_of
+        where coalesce(item_key, response_key) in (select coalesce(item_key, response_key) from differing)
+        group by cause_key
     ),
 
     now_restated as (
@@ -217,7 +223,7 @@ with
             landed_since.extraction_run_ids
         from differing
         inner join restated on differing.figure_key = restated.figure_key
-        left join landed_since on differing.item_key = landed_since.item_key
+        left join landed_since on coalesce(differing.item_key, differing.response_key) = landed_since.cause_key
     ),
     unnested as (
         select
