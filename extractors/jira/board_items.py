@@ -1,11 +1,13 @@
 """Which issues a board's filter holds today. A saved filter has no history, so this is a current state.
 
 Read whole at the first time, when the filter's JQL has changed and with every census; in between only
-the issues that changed are asked about: they may have come into the filter or have left it.
+the issues that changed are asked about: they may have come into the filter or have left it. A filter whose
+issues come and go by themselves (`updated >= -7d`, `sprint in openSprints()`) is read whole in every run.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -20,6 +22,27 @@ from extractors.rows import digest
 from extractors.writing import Writer, in_parallel
 
 STREAM = "jira/board_items"
+
+
+# What makes a filter hold other issues without one of them changing: functions, times from now, other filters.
+_MOVING = re.compile(
+    r"(?i)\b(?!(?:in|and|or|not)\b)[a-z]+\s*\(|(?<![\w.])[-+]?\d+\s*[wdhm]\b|\b(?:filter|savedfilter|request)\s*(?:=|!=|in\b|not\b)"
+)
+
+
+def moves_by_itself(jql: str) -> bool:
+    """Whether issues may come into a filter, or leave it, that nobody touched."""
+    return bool(_MOVING.search(_TEXT.sub(_unquoted, jql)))
+
+
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'')
+_TIME = re.compile(r"^\s*[-+]?\d+\s*[wdhm]\s*$")
+
+
+def _unquoted(match: re.Match[str]) -> str:
+    """Text in quotes counts only as a time from now, which may be quoted."""
+    text = match.group(1) or match.group(2) or ""
+    return text if _TIME.match(text) else '""'
 
 
 def filter_hash(board: Board, project_ids: Sequence[str]) -> str:
@@ -48,16 +71,26 @@ class BoardItems:
 
         `filters` are the hashes of the last run, `changed` the issues that this run saw change after `since`.
         """
+        readable = [board for board in boards if board.jql is not None and board.filter_id is not None]
+        hashes = {board.board_id: filter_hash(board, self._projects) for board in readable}
+        whole = {
+            board.board_id
+            for board in readable
+            if is_census
+            or since is None
+            or filters.get(board.board_id) != hashes[board.board_id]
+            or moves_by_itself(board.jql or "")
+        }
+        if not changed and not whole and set(filters) <= {board.board_id for board in boards}:
+            return hashes
         known = self._known()
-        hashes: dict[str, str] = {}
         come: list[tuple[str, int]] = []
         gone: list[str] = [
             f"{board_id}:{issue}" for board_id in set(known) - {b.board_id for b in boards} for issue in known[board_id]
         ]
-        readable = [board for board in boards if board.jql is not None and board.filter_id is not None]
 
         def ask(board: Board) -> tuple[bool, set[int] | None]:
-            is_whole = is_census or since is None or filters.get(board.board_id) != filter_hash(board, self._projects)
+            is_whole = board.board_id in whole
             if not is_whole and not changed:
                 return False, set()
             condition = "" if is_whole or since is None else self._walks.since(since)
@@ -65,8 +98,8 @@ class BoardItems:
 
         for board, (is_whole, held) in in_parallel(ask, readable, THREADS):
             if held is None:
+                del hashes[board.board_id]  # asked for whole next time
                 continue
-            hashes[board.board_id] = filter_hash(board, self._projects)
             before = known.get(board.board_id, set())
             left = (before if is_whole else before & set(changed)) - held
             come += [(board.board_id, issue) for issue in sorted(held - before)]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from extractors.jira.board_items import moves_by_itself
 from extractors.jira.documents import HistoryItem
 from extractors.jira.fields import AttributeNames, find_roles
 from extractors.jira.jql import in_projects, lower_bound, quote
@@ -206,3 +207,22 @@ def test_configured_fields_win() -> None:
 )
 def test_change_items_get_their_attribute(item: HistoryItem, attribute: str | None) -> None:
     assert AttributeNames(find_roles(FIELDS, [], {})).of(item) == attribute
+
+
+@pytest.mark.parametrize(
+    ("jql", "moves"),
+    [
+        ("project = ABC ORDER BY Rank ASC", False),
+        ("project in (ABC, DEF) AND (status = Done OR labels not in (x)) ORDER BY Rank", False),
+        ('labels = "now()" AND summary ~ "5d (old)" AND text ~ \'-7d\\\'\'', False),
+        ('fixVersion = "2w 3d" AND created > 2026-01-01', False),
+        ("project = ABC AND updated >= -7d", True),
+        ('project = ABC AND (resolution = EMPTY OR resolved >= "-2w")', True),
+        ("sprint in openSprints()", True),
+        ("created > startOfMonth( -1 )", True),
+        ("filter = 10001 AND type = Bug", True),
+        ("assignee = currentUser()", True),
+    ],
+)
+def test_filters_that_change_without_their_issues_are_known(jql: str, *, moves: bool) -> None:
+    assert moves_by_itself(jql) is moves

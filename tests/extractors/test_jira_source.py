@@ -273,6 +273,7 @@ def test_a_fault_in_the_middle_leaves_the_last_state(
     sandbox: Sandbox, tmp_path: Path, fault: dict[str, Any], error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("extractors.http.RetryPolicy.__init__.__defaults__", (3, 2, 60.0, 0.01, 0.05))
+    monkeypatch.setattr("extractors.jira.bulk.BULK", 20)
     extract(tmp_path, jira(sandbox.cloud))
     before = landed_issues(Landing(tmp_path))
     sandbox.faults({"match": "issue/bulkfetch", "times": None, "after": 1, **fault})
