@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import resource
 import signal
 import subprocess
@@ -12,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.figures import figures
 from tests.end_to_end.workspace import Workspace
 from tests.faults.comparing import assert_whole_batches, cursor, records, unknown_files
 from tests.faults.trials import Site, run_on_full_disk, run_to_end
@@ -63,12 +62,6 @@ def user(tmp_path: Path) -> Workspace:
     return found
 
 
-def published(user: Workspace) -> dict[str, str]:
-    """Every published table with the hash of its bytes."""
-    files = (user.home / "published" / "parquet").glob("*.parquet")
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-
-
 def answers(user: Workspace) -> int:
     return int(user.query("select count(*) from marts.fct_survey_response")[0][0])
 
@@ -91,33 +84,30 @@ def leftovers(user: Workspace) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_full_disk_in_dbt_and_a_damaged_warehouse(user: Workspace) -> None:
-    before, count = published(user), answers(user)
+    before, count = figures(user), answers(user)
     warehouse = user.home / "warehouse.duckdb"
     size = warehouse.stat().st_size
     # The disk takes everything but a warehouse.
-    status, text = limited(user, size // 4, "rebuild")
+    status, text = limited(user, size * 6 // 10, "rebuild")
     assert status == 1
     assert "Traceback" not in text
     assert "The marts were not published; the last good publication stays" in " ".join(text.split())
-    assert published(user) == before
+    assert figures(user) == before
     assert answers(user) == count
     # There is room again: the next run finds what the failed build left, and makes it anew.
+    is_left = warehouse.exists()
     again = user.run()
-    assert "is built anew from the raw data" in " ".join(again.stdout.split()) or not warehouse.exists()
+    assert ("is built anew from the raw data" in " ".join(again.stdout.split())) == is_left
     assert leftovers(user) == []
     assert answers(user) == count
-    # Bits rot in the middle of the file, then a rebuild: the same bytes as a rebuild of a warehouse that was whole.
-    assert user.pmo("rebuild").returncode == 0
-    whole = published(user)
+    # Bits rot all over the file, then a rebuild: the same marts as those of a warehouse that was whole.
+    whole = figures(user)
     content = bytearray(warehouse.read_bytes())
     for place in range(1000, len(content), len(content) // 20):
         content[place] ^= 0xFF
     warehouse.write_bytes(content)
     done = user.pmo("rebuild")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert published(user) == whole
-    os.truncate(warehouse, len(content) // 2)
-    found = user.run()
-    assert "is built anew from the raw data" in " ".join(found.stdout.split())
-    assert answers(user) == count
+    assert figures(user) == whole

@@ -12,6 +12,7 @@ from tests.faults.trials import Site, kill_at_point
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_kill_at_every_commit_point(site: Site, tmp_path: Path) -> None:
     alone = Undisturbed(site, tmp_path / "alone")
     assert alone.points > 10

@@ -15,6 +15,7 @@ INSTANTS = {"jira": 40, "azure_devops": 40, "surveys": 80}  # Jira twice: Cloud 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_kills_at_random_instants(site: Site, tmp_path: Path) -> None:
     alone = Undisturbed(site, tmp_path / "alone")
     length = seconds_to_end(site, tmp_path / "timed")

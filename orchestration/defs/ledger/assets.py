@@ -43,13 +43,13 @@ def raw_ledger(context: dg.AssetExecutionContext, pipeline: PipelineResource) ->
     for stream in PMO:
         rows = row_count(opened.landing.table(stream))
         yield dg.MaterializeResult(asset_key=raw_key(stream), metadata={"dagster/row_count": rows})
-    batches = opened.landing.batches()
+    verdicts = opened.landing.ledger.table()["verdict"].to_pylist()
     yield dg.MaterializeResult(
         asset_key=LEDGER_KEY,
         metadata={
-            "dagster/row_count": len(batches),
-            "accepted": sum(batch.verdict == "accepted" for batch in batches),
-            "held": sum(batch.verdict == "held" for batch in batches),
+            "dagster/row_count": len(verdicts),
+            "accepted": verdicts.count("accepted"),
+            "held": verdicts.count("held"),
             "seeds_replaced": ", ".join(replaced) or "none",
         },
     )
