@@ -41,9 +41,10 @@ class Worker:
         self._has_judged, self._docs = True, None
         return self._pool.submit(_judge_raw, request).result()
 
-    def judge_marts(self, request: MartRequest) -> list[CheckResult]:
+    def judge_marts(self, request: MartRequest) -> Future[list[CheckResult]]:
+        """The results once they are there: the caller has other things to do meanwhile."""
         self._has_judged, self._docs = True, None
-        return self._pool.submit(_judge_marts, request).result()
+        return self._pool.submit(_judge_marts, request)
 
     def write_docs(self, folder: Path) -> None:
         """Write the Data Docs of everything judged so far, while the caller goes on. A failure is logged."""

@@ -16,10 +16,13 @@ from orchestration.defs.dbt.invocation import BUILD, start_build
 from orchestration.lineage import RAW_SCHEMA, Columns, Schema, column_lineage
 from orchestration.paths import Home
 from orchestration.pipeline.context import Pipeline
-from orchestration.pipeline.judging import write_docs
+from orchestration.pipeline.judging import begin_judging_marts, write_docs
+from orchestration.pipeline.publishing import prepare_publication
 from orchestration.pipeline.record import CheckOutcome
 from orchestration.pipeline.reporting import reporter
 from orchestration.warehouse import doubt, forget, seal, unseal
+
+PUBLISHING_JOBS = {"refresh", "census"}
 
 
 def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipeline) -> Iterator[Any]:
@@ -47,6 +50,10 @@ def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, pipeline: Pipe
         raise
     else:
         seal(pipeline.home)
+        if context.run.job_name in PUBLISHING_JOBS and not context.is_subset:
+            # Both only read the warehouse, and go on while the events of a hundred tables are written down here.
+            begin_judging_marts(pipeline)
+            prepare_publication(pipeline)
     finally:
         pipeline.records.add(pipeline.run.run_id, checks=checks)
     yield from _described(context, pipeline, tables)

@@ -8,10 +8,8 @@ from orchestration.defs.dbt.manifest import keys_of_layers
 from orchestration.defs.raw import suite_result
 from orchestration.defs.resources import PipelineResource
 from orchestration.pipeline.judging import judge_marts
-from orchestration.pipeline.publishing import prepare_publication
 from orchestration.pipeline.reporting import reporter
 
-PUBLISHING_JOBS = {"refresh", "census"}
 MARTS = keys_of_layers("core", "marts")
 
 
@@ -29,9 +27,7 @@ MARTS = keys_of_layers("core", "marts")
 )
 def mart_quality(context: dg.AssetCheckExecutionContext, pipeline: PipelineResource) -> Iterator[dg.AssetCheckResult]:
     opened = pipeline.open(context)
-    reporter().stage("Judge the marts; write the publication aside")
-    if context.run.job_name in PUBLISHING_JOBS:
-        prepare_publication(opened)
+    reporter().stage("Judge the marts")
     checks = judge_marts(opened)
     opened.records.add(opened.run.run_id, checks=checks)
     for key in MARTS:
