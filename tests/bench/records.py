@@ -21,6 +21,7 @@ from extractors.landing import Batch, Landing, Run
 from extractors.streams import STREAMS
 from orchestration.paths import Home
 from orchestration.pipeline.inputs import CONNECTIONS, SETTINGS
+from orchestration.pipeline.publications import PublicationLog
 from orchestration.seeds import merge_seeds
 from tests.bench.records_sql import AZURE_DEVOPS, ITEMS, JIRA, SURVEYS
 
@@ -93,6 +94,7 @@ def write_inputs(home: Home, landing: Landing, run_id: str = "bench") -> None:
     """What orchestration writes for dbt before a build."""
     merge_seeds(None, home.dbt_seeds)
     landing.write_inputs(home.dbt_inputs)
+    PublicationLog(home).write_inputs(home.dbt_inputs, is_past=False)
     connections = [
         {
             "connection_id": connection_id, "kind": kind, "tool": connection_id, "url": "https://bench.example.com",

@@ -245,7 +245,8 @@ def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select
         arguments += ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
     if select:
         arguments += ["--select", *select.split()]
-    outcome = dbtRunner(manifest=_manifest).invoke(arguments)
+    # A copy: a run leaves what it compiled in the manifest, and ephemeral models are not put in a second time.
+    outcome = dbtRunner(manifest=_manifest.deepcopy()).invoke(arguments)
     _release_warehouse()
     if not outcome.success:
         failed = [
