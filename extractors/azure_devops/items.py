@@ -18,6 +18,7 @@ from extractors.azure_devops.records import REVISIONS
 from extractors.landing import Landing
 
 Ids = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
 REVISION_SPACE = 1 << 20  # the tool allows 10,000 revisions per item
 
 
@@ -28,7 +29,7 @@ class LandedItems:
     ids: Ids
     last_revisions: Ids
     revision_counts: Ids
-    projects: Ids
+    projects: Codes
     is_deleted: npt.NDArray[np.bool_]
     project_names: tuple[str, ...]
 
@@ -54,8 +55,12 @@ def landed_items(landing: Landing, connection_id: str) -> LandedItems:
     ]
     if not sum(len(part[0]) for part in parts):  # also where a killed run has left rows that nobody sees
         empty = np.empty(0, np.int64)
-        return LandedItems(empty, empty, empty, empty, np.empty(0, np.bool_), ())
-    keys, order, projects, is_deleted = (np.concatenate([part[number] for part in parts]) for number in range(4))
+        return LandedItems(empty, empty, empty, empty.astype(np.int32), np.empty(0, np.bool_), ())
+    keys = np.concatenate([part[0] for part in parts])
+    order = np.concatenate([part[1] for part in parts])
+    projects = np.concatenate([part[2] for part in parts])
+    is_deleted = np.concatenate([part[3] for part in parts])
+    parts.clear()
     # Of several rows of one revision the one of the latest batch counts; then the last revision of each item.
     by_revision = np.lexsort((order, keys))
     last_row = np.append(keys[by_revision][1:] != keys[by_revision][:-1], True)
@@ -75,21 +80,21 @@ def landed_items(landing: Landing, connection_id: str) -> LandedItems:
 
 def _read(
     landing: Landing, connection_id: str, file: object, sequences: Mapping[str, int], names: dict[str, int]
-) -> tuple[Ids, Ids, Ids, npt.NDArray[np.bool_]]:
+) -> tuple[Ids, Codes, Codes, npt.NDArray[np.bool_]]:
     """Revision keys, batch sequences, project codes and deletion flags of the visible rows of one file."""
     columns = ["item_id", "rev", "project", "is_item_deleted", "is_deleted", "batch_id"]
     table = landing.table(REVISIONS).scan([file], columns, connection_id)  # type: ignore[list-item]
     ranks = pc.index_in(table["batch_id"], pa.array(list(sequences), pa.string()))
     table = table.append_column("rank", ranks).filter(pc.is_valid(ranks))
-    order = np.array(list(sequences.values()), np.int64)[table["rank"].to_numpy()] if sequences else _none()
+    order = np.array(list(sequences.values()), np.int32)[table["rank"].to_numpy()] if sequences else _none()
     keys = table["item_id"].cast(pa.int64()).to_numpy() * REVISION_SPACE + table["rev"].to_numpy()
     encoded = pc.fill_null(table["project"], "").combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
-    codes = np.array([names.setdefault(name, len(names)) for name in encoded.dictionary.to_pylist()], np.int64)
+    codes = np.array([names.setdefault(name, len(names)) for name in encoded.dictionary.to_pylist()], np.int32)
     projects = codes[encoded.indices.to_numpy()] if len(codes) else _none()
     return keys, order, projects, pc.fill_null(table["is_item_deleted"], False).to_numpy()
 
 
-def _none() -> Ids:
-    return np.empty(0, np.int64)
+def _none() -> Codes:
+    return np.empty(0, np.int32)
