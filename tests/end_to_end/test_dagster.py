@@ -112,6 +112,27 @@ def test_the_nightly_census_tries_again_until_the_source_is_there_and_publishes(
     assert all(check.passed for check in checks if check.severity.value == "ERROR")
 
 
+def test_a_person_can_build_one_table_alone(office: Office):
+    """By the test before, the warehouse stands. A selection goes through dagster-dbt's own command line."""
+    command = [
+        str(DAGSTER),
+        "asset",
+        "materialize",
+        "-m",
+        "orchestration.definitions",
+        "--select",
+        'key:"core/dim_date"',
+    ]
+    environment = {**office.workspace.env(), "DAGSTER_HOME": str(dagster_home(office.home))}
+    done = subprocess.run(
+        command, cwd=office.workspace.folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    _, events = office.last_run()
+    made = [event.asset_key.to_user_string() for event in events if event.event_type_value == "ASSET_MATERIALIZATION"]
+    assert made == ["core/dim_date"]
+
+
 def wait_for_a_failed_read(workspace: Workspace) -> None:
     """Until the run's record says that the source could not be read."""
     deadline = time.monotonic() + 240
