@@ -88,7 +88,7 @@ def _velocity() -> Any:
 
 def _burndown() -> Any:
     # A tick a day at most: of a short sprint the labels would say the same day twice.
-    axis = alt.Axis(title=None, labelOverlap="greedy", tickCount="day", grid=False, format="%-d %b")
+    axis = alt.Axis(title=None, labelOverlap="greedy", labelSeparation=8, tickCount="day", grid=False, format="%-d %b")
     base = _data("days").encode(x=alt.X("day:T", axis=axis))
     series = alt.Scale(domain=["Remaining", "Ideal", "Scope"], range=["@accent", "@quiet", "@warm"])
     legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=400)

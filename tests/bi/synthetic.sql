@@ -186,3 +186,33 @@ union all select 'nps', 'default', submitted_at::date, submitted_at, null, null,
 union all select k, 'default', completed_at::date, completed_at, null, sprint_key, item_key, null, outcome, points_at_close from core.fct_sprint_item, (values ('velocity'), ('say_do'), ('scope_change')) v(k) where outcome = 'completed';
 create table core.fct_item_trust as
 select item_key, number_of % 50 <> 0 as is_complete, if(number_of % 50 = 0, 'the last status change does not end at the current status', null) as reasons from (select item_key, row_number() over (order by item_key) as number_of from core.dim_work_item);
+
+create table core.dim_hygiene_rule as
+select * from (values
+    ('no_estimate', 'No estimate', 'medium', 'item', 'It counts 0 points.', 'Estimate it.', 2),
+    ('two_open_sprints', 'In two open sprints', 'high', 'item', 'It counts twice.', 'Leave it in one.', 1)
+) as t(rule_id, name, severity, subject_type, description, remedy, position);
+create table core.fct_hygiene_finding as
+select 'no_estimate|' || item_key as finding_key, 'no_estimate' as rule_id, 'medium' as severity, 'item' as subject_type, connection_id, item_key, null::varchar as sprint_key, item_ref as subject,
+    title, 'In progress without an estimate.' as finding, md5(item_key) as person_key, team_key, project_key, source_url, created_at as since_at, now_at() as as_of_at
+from core.dim_work_item where points is null;
+create table core.fct_coverage as
+select 'jira' as connection_id, 'jira/issues' as stream, project_key as project, 10::bigint as expected, 9::bigint as got, 1::bigint as missing, 0::bigint as deleted, 0::bigint as skipped, '<b>gone</b>' as reason,
+    0.9::double as coverage_ratio, now_at() as read_at, now_at() as last_good_at from (select distinct project_key from core.dim_work_item);
+create table marts.kpi_parity as
+select s.sprint_key, 'default' as policy_id, 'completed_items' as measure, s.connection_id, s.team_key, s.name as sprint_name, s.closed_at, v.completed_items::double as our_value, v.completed_items::double + 1 as tool_value,
+    'sprint report' as tool_source, -1.0::double as difference, 0.0::double as unexplained_difference, 1::bigint as differing_items, 'not_delivered (1)' as reasons, false as is_equal
+from core.dim_sprint s join marts.kpi_velocity v using (sprint_key) where s.is_closed;
+create table marts.kpi_parity_item as
+select p.sprint_key, p.policy_id, p.measure, i.item_key, p.connection_id, p.team_key, i.item_ref, i.title, i.source_url, 'cancelled' as our_outcome, 'completed' as tool_outcome, 0.0::double as our_value, 1.0::double as tool_value,
+    'not_delivered' as reason_id, 'It was closed as "Won''t Do".' as reason
+from marts.kpi_parity p join (select team_key, min(item_key) as item_key from core.dim_work_item group by all) f using (team_key) join core.dim_work_item i using (item_key);
+create table marts.kpi_restatement as
+select md5(kpi_id || scope_key || period_start_date) as restatement_key, kpi_id || scope_key || period_start_date as figure_key, kpi_id, scope_type, scope_key, scope_name, null::varchar as connection_id, period_type, period_start_date, sprint_key, policy_id,
+    value + 2 as first_value, now_at() - interval 40 day as first_published_at, value + 1 as old_value, now_at() - interval 20 day as old_published_at, value as new_value, -1.0::double as change_value, now_at() as restated_at, 'run' as run_id,
+    'records' as cause, '1 left; 2 records landed since.' as cause_text, 1::bigint as cause_items, true as is_latest
+from marts.kpi_scorecard where kpi_id = 'throughput' and period_type = 'quarter' and period_start_date = date '2025-10-01' and value is not null;
+create table marts.kpi_restatement_item as
+select r.restatement_key, r.figure_key, r.run_id, i.item_key, null::varchar as response_key, i.connection_id, i.item_ref, i.title, i.source_url, 'left' as change, 1.0::double as old_contribution, null::double as new_contribution,
+    1::bigint as cause_items, 2::bigint as record_count, ['jira/issues|1'] as raw_record_keys, ['b'] as batch_ids, ['r'] as extraction_run_ids, false as is_deleted
+from marts.kpi_restatement r, (select * from core.dim_work_item order by item_key limit 1) i;

@@ -167,7 +167,7 @@ def test_it_can_be_used_by_keyboard_alone(visit: Callable[..., Page]) -> None:
     assert page.evaluate("document.activeElement.dataset.kpi") == first
     unnamed = page.evaluate(
         "[...document.querySelectorAll('button, select, a')].filter((node) => "
-        "!(node.innerText || node.ariaLabel || node.labels?.length)).length"
+        "!(node.textContent.trim() || node.ariaLabel || node.labels?.length)).length"  # innerText is empty where folded
     )
     assert unnamed == 0
 
@@ -197,3 +197,39 @@ def test_it_can_be_printed(visit: Callable[..., Page]) -> None:
     page.emulate_media(media="print")
     assert page.locator(".filters").is_hidden()
     assert page.locator("#velocity svg").is_visible()
+
+
+def test_the_worklist_follows_scope_and_rule(visit: Callable[..., Page]) -> None:
+    page = visit(viewport={"width": 1440, "height": 900})
+    assert page.locator("#hygiene .rule-name").all_inner_texts() == ["No estimate"]
+    assert "Estimate it." in page.locator("#hygiene .rule-about").inner_text()
+    everything = page.locator("#hygiene tbody tr").count()
+    page.select_option("#scope", label=page.locator("#scope optgroup[label=Teams] option").first.inner_text())
+    page.wait_for_timeout(300)
+    assert 0 < page.locator("#hygiene tbody tr").count() < everything
+    assert page.locator("#hygiene tbody a").first.get_attribute("href").startswith("https://")
+
+
+def test_parity_names_the_items_that_differ(visit: Callable[..., Page]) -> None:
+    page = visit(viewport={"width": 1440, "height": 900})
+    assert "compared" in page.locator("#parity .hint").inner_text()
+    page.locator("#parity summary").first.click()
+    assert "Won't Do" in page.locator("#parity li").first.inner_text()
+
+
+def test_a_restated_figure_is_marked_and_says_what_it_was(visit: Callable[..., Page]) -> None:
+    page = visit("#scope=all&by=quarter&period=2025-10-01", viewport={"width": 1440, "height": 900})
+    card = page.locator(".card[data-kpi=throughput]")
+    assert "Restated" in card.inner_text()
+    assert page.locator(".card .restated").count() == 1
+    card.click()
+    assert "1 left; 2 records landed since." in page.locator("#evidence").inner_text()
+    page.keyboard.press("Escape")
+    assert page.locator("#restatements tbody tr").count() == 1
+
+
+def test_coverage_by_stream_and_project(visit: Callable[..., Page]) -> None:
+    page = visit(viewport={"width": 1440, "height": 900})
+    page.locator("details.coverage summary").click()
+    assert page.locator("#coverage tbody tr").count() >= 3
+    assert "<b>gone</b>" in page.locator("#coverage").inner_text()  # data is text, never markup

@@ -38,10 +38,17 @@ function parts(value, unit) {
   if (unit === "hours") return Math.abs(value) >= 48 ? [number(value / 24, 1), "days"] : [number(value, 1), "h"];
   if (unit === "ratio") return [number(value * 100, Math.abs(value) < 0.1 ? 1 : 0), "%"];
   if (unit === "points") return [number(value, 1), "points"];
-  if (unit === "items") return [number(value), "items"];
+  if (unit === "items") return [number(value), value === 1 ? "item" : "items"];
   return [number(value, 1), ""];
 }
 const show = (value, unit) => parts(value, unit).join(" ").trim();
+/** The same with two more digits, for values that differ by little. */
+function showFinely(value, unit) {
+  if (value === null || value === undefined) return "–";
+  if (unit === "hours") return Math.abs(value) >= 48 ? `${number(value / 24, 2)} days` : `${number(value, 2)} h`;
+  if (unit === "ratio") return `${number(value * 100, 2)} %`;
+  return `${number(value, 2)} ${unit === "points" ? "points" : ""}`.trim();
+}
 
 function periodEnd(type, start) {
   const date = when(start);

@@ -178,9 +178,9 @@ function restatementRow(row, isNamed) {
     "tr",
     {},
     isNamed ? names : null,
-    el("td", { class: "number" }, show(row.first, unit)),
-    el("td", { class: "number" }, show(row.old, unit)),
-    el("td", { class: "number" }, show(row.new, unit)),
+    el("td", { class: "number" }, showFinely(row.first, unit)),
+    el("td", { class: "number" }, showFinely(row.old, unit)),
+    el("td", { class: "number" }, showFinely(row.new, unit)),
     el("td", { class: "nowrap" }, longDay(row.at)),
     el(
       "td",
@@ -227,9 +227,16 @@ function drawCoverage() {
     ),
   );
   const heads = [
-    ["Connection"], ["Stream"], ["Project"], ["The source has", true], ["Held", true], ["Missing", true],
-    ["Deleted", true], ["Skipped", true], ["Reason"],
-  ]; // prettier-ignore
+    ["Connection"],
+    ["Stream"],
+    ["Project"],
+    ["The source has", true],
+    ["Held", true],
+    ["Missing", true],
+    ["Deleted", true],
+    ["Skipped", true],
+    ["Reason"],
+  ];
   byId("coverage").replaceChildren(
     coverage.length ? tableOf(heads, body) : el("p", { class: "empty" }, "No source has told how much it has."),
   );
