@@ -45,6 +45,8 @@ def test_jira_requests_are_described(sandbox: Sandbox, tmp_path: Path) -> None:
     sent = recorded(sandbox.cloud, "jira_cloud")
     faults = []
     for one in sent:
+        if "/rest/greenhopper/" in one["path"]:  # Jira's own reports; Atlassian publishes no description
+            continue
         spec = specification(JIRA_AGILE if "/agile/" in one["path"] else JIRA_PLATFORM)
         query = [tuple(pair) for pair in one["query"]]
         faults += spec.request_faults(one["method"], one["path"], query, one["body"])
