@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -16,6 +17,10 @@ from orchestration.errors import PmoError
 from orchestration.paths import Home
 
 LOG_FILE = "pmo.log"
+FULL_DISK = (
+    "The disk cannot take more: the command stopped, and what was published before stays as it was. "
+    "Free space where {root} lies (`pmo maintain` frees some), then run again: nothing that was landed is lost."
+)
 
 
 @contextlib.contextmanager
@@ -32,9 +37,23 @@ def readable_errors() -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - the last one to catch: a person gets a sentence, the log the traceback
         if type(error).__module__.startswith(("extractors.", "bi.", "sandbox.")):
             tell(str(error))
+        elif is_full_disk(error):
+            tell(FULL_DISK.format(root=Home.of().root))
         else:
             tell(unexpected(error))
         sys.exit(1)
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether the system refused to store more, whoever was told: Python, SQLite below Dagster, or DuckDB."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            return True
+        if any(words in str(seen) for words in ("No space left", "disk is full", "disk I/O error", "File too large")):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def tell(text: str) -> None:

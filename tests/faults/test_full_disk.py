@@ -93,7 +93,10 @@ def test_a_full_disk_in_dbt_and_a_damaged_warehouse(user: Workspace) -> None:
     status, text = limited(user, size * 6 // 10, "rebuild")
     assert status == 1
     assert "Traceback" not in text
-    assert "The marts were not published; the last good publication stays" in " ".join(text.split())
+    flat = " ".join(text.split())  # dbt or Dagster's own storage meets it first
+    assert (
+        "The marts were not published; the last good publication stays" in flat or "The disk cannot take more" in flat
+    )
     assert figures(user) == before
     assert answers(user) == count
     # There is room again: the next run finds what the failed build left, and makes it anew.

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from extractors.locks import run_lock
 from orchestration.cli import app
+from orchestration.commands.failing import readable_errors
 
 PMO = Path(sys.executable).parent / "pmo"
 SURVEY = """
@@ -130,3 +132,21 @@ def test_serve_says_when_a_port_is_taken_and_ends(tmp_path: Path):
         begun = time.monotonic()
         assert_paragraph(pmo(tmp_path, "sandbox", "serve", "--items", "20", "--port-base", port), port)
         assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        RuntimeError('IO Error: Could not write file "x": No space left on device'),
+        RuntimeError("(sqlite3.OperationalError) database or disk is full"),
+    ],
+)
+def test_a_full_disk_is_no_defect(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any):
+    monkeypatch.setenv("PMO_HOME", str(tmp_path))
+    with pytest.raises(SystemExit), readable_errors():
+        raise ValueError from error
+    told = capsys.readouterr().err
+    assert "Free space" in told
+    assert "unexpected" not in told
+    assert list(tmp_path.iterdir()) == []  # nor is anything written
