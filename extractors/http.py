@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import time
+import zlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -28,6 +29,7 @@ from extractors.limiter import limiter_of
 __all__ = ["Access", "RetryPolicy", "SourceAdapter", "check_url", "is_loopback", "mount", "origin_of"]
 
 CONNECT_SECONDS = 10.0
+_GZIP = 31  # zlib's word for a window of 32 kB with a gzip header
 READ_SECONDS = 120.0
 _READING_POSTS = re.compile(
     r"/(search|search/jql|approximate-count|bulkfetch|list|wiql(/[^/]+)?|workitemsbatch|workitemrevisions"
@@ -112,7 +114,7 @@ class SourceAdapter(HTTPAdapter):
             call.limiter.timed(call.endpoint, time.monotonic() - started)
         except requests.exceptions.SSLError as error:
             raise self._untrusted(call, error) from None
-        except (urllib3.exceptions.ProtocolError, urllib3.exceptions.DecodeError):
+        except (urllib3.exceptions.ProtocolError, urllib3.exceptions.DecodeError, zlib.error):
             raise RetryLater(call.truncated("The connection was cut in the middle of the answer")) from None
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
             raise RetryLater(call.unreachable("No answer in time")) from None
@@ -160,9 +162,23 @@ class SourceAdapter(HTTPAdapter):
 
 
 def _read_at_once(response: requests.Response) -> None:
-    """The whole body in one piece; `requests` would inflate it ten kilobytes at a time."""
-    response._content = response.raw.read(decode_content=True)  # noqa: SLF001 - there is no other way to set it
+    """The whole body in one piece; `requests` would inflate it ten kilobytes at a time, and copy it thrice."""
+    is_gzip = response.headers.get("Content-Encoding", "").strip().lower() == "gzip"
+    body = response.raw.read(decode_content=not is_gzip)
+    response._content = _inflated(body) if is_gzip else body  # noqa: SLF001 - there is no other way to set it
     response._content_consumed = True  # type: ignore[attr-defined] # noqa: SLF001
+
+
+def _inflated(body: bytes) -> bytes:
+    """The text of a gzip file, which may have several members. Raises zlib.error if it is broken or cut."""
+    parts = []
+    while body:
+        inflating = zlib.decompressobj(_GZIP)
+        parts.append(inflating.decompress(body))
+        if not inflating.eof:
+            raise zlib.error("the end is missing")
+        body = inflating.unused_data
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def mount(session: requests.Session, access: Access, pool_size: int = 16) -> SourceAdapter:

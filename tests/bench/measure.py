@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+_LOOK_SECONDS = 0.02
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -42,16 +45,41 @@ def measured(command: Sequence[str], environ: Mapping[str, str] | None = None, c
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert process.stdout is not None
+    watch = _Memory(process.pid)
+    watch.start()
     with process.stdout:
         output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
+    watch.ended.set()
     process.returncode = os.waitstatus_to_exitcode(status)  # it is reaped; Popen shall not wait for it
     if process.returncode:
         raise SideFailedError(f"{' '.join(command[:4])} … ended with {process.returncode}:\n{output[-2000:]}")
     last = (output.strip().splitlines() or [""])[-1]
     said = json.loads(last) if last.startswith("{") else {}
-    return Sample(wall, usage.ru_utime + usage.ru_stime, said, usage.ru_maxrss / 1024)
+    return Sample(wall, usage.ru_utime + usage.ru_stime, said, watch.peak_mb)
+
+
+class _Memory(threading.Thread):
+    """Looks at what a process and its children hold. (`ru_maxrss` would count what we held when we began it.)"""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self.ended = threading.Event()
+        self.peak_mb = 0.0
+
+    def run(self) -> None:
+        while not self.ended.wait(_LOOK_SECONDS):
+            with contextlib.suppress(OSError, ValueError):
+                self.peak_mb = max(self.peak_mb, _resident_mb(self._pid))
+
+
+def _resident_mb(pid: int) -> float:
+    """Megabytes of a process and all below it; 0 where the system does not tell."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20 + sum(_resident_mb(int(child)) for child in children)
 
 
 def module(name: str, *arguments: object) -> list[str]:

@@ -48,6 +48,8 @@ class Issue:
     status: str = "1"
     former_keys: list[str] = field(default_factory=list)
     histories: list[tuple[int, datetime, list[Json]]] = field(default_factory=list)
+    summary: str = "plain"
+    assignee: Json | None = None
 
 
 class Life:
@@ -112,6 +114,12 @@ class Life:
         issue.project, issue.key = project, key
         self._touch(issue)
 
+    def write(self, issue: Issue, **fields: Any) -> None:
+        """Set a summary or an assignee."""
+        for name, value in fields.items():
+            setattr(issue, name, value)
+        self._touch(issue)
+
     def delete(self, issue: Issue) -> None:
         """No history tells of it, and no search."""
         forget_issues(self.store, [self.issues.pop(issue.number).number])
@@ -170,7 +178,8 @@ def _history(number: int, at: datetime, items: list[Json]) -> Json:
 
 def _document(issue: Issue) -> Json:
     fields = {
-        "summary": issue.key, "status": _status(issue.status), "issuetype": {"id": "1", "name": "Story"},
+        "summary": issue.summary, "assignee": issue.assignee,
+        "status": _status(issue.status), "issuetype": {"id": "1", "name": "Story"},
         "project": {"id": issue.project, "key": PROJECTS[issue.project]}, "created": _text(issue.created),
         "updated": _text(issue.updated),
     }  # fmt: skip
