@@ -1,5 +1,7 @@
 -- Computing each flow KPI's own aggregate over its evidence gives the scorecard's value back, for every scope, period
--- and policy, in both directions: no value without its evidence, no evidence without its value.
+-- and policy, in both directions: no value without its evidence, no evidence without its value. Where an item was at
+-- its event is taken from the published stays, memberships and dimensions, as a reader would, not from the model that
+-- feeds kpi_flow.
 {%- set periods = ["month", "quarter"] %}
 {%- set aggregates = {
     "cycle_time_p50": "quantile_cont(cycle_time_p50_sample, 0.5)",
@@ -28,7 +30,14 @@
 with
     evidence as (select * from {{ ref("kpi_evidence") }} where kpi_id in ('{{ aggregates.keys() | join("', '") }}')),
     scorecard as (select * from {{ ref("kpi_scorecard") }} where kpi_id in ('{{ aggregates.keys() | join("', '") }}')),
-    flow_events as (select * from {{ ref("int_flow_event") }}),
+    stays as (select * from {{ ref("fct_state_interval") }}),
+    memberships as (select * from {{ ref("bridge_item_team") }}),
+    teams as (select * from {{ ref("dim_team") }}),
+    connections as (select * from {{ ref("dim_connection") }}),
+    projects as (select * from {{ ref("dim_project") }}),
+    nodes as (select * from {{ ref("dim_portfolio") }}),
+    epic_portfolios as (select * from {{ ref("int_epic_portfolio") }}),
+    settings as (select * from {{ ref("int_setting") }}),
 
     -- One row per event with all that it contributes; a row told twice would count twice.
     events as (
@@ -37,6 +46,7 @@ with
             policy_version,
             item_key,
             event_sequence,
+            event_at,
             {% for kpi_id, role in roles -%}
                 sum(contribution) filter (
                     where kpi_id = '{{ kpi_id }}' and role = '{{ role }}'
@@ -44,26 +54,33 @@ with
                 {%- if not loop.last %},{% endif %}
             {% endfor %}
         from evidence
-        group by policy_id, policy_version, item_key, event_sequence
+        group by policy_id, policy_version, item_key, event_sequence, event_at
     ),
     placed as (
         select
             events.*,
-            flow_events.connection_id,
-            flow_events.team_key,
-            flow_events.project_key,
-            flow_events.portfolio_key,
-            flow_events.program_key,
-            flow_events.item_type_key,
-            flow_events.team_date,
-            flow_events.connection_date,
-            flow_events.reporting_date
+            stays.connection_id,
+            memberships.team_key,
+            stays.project_key,
+            coalesce(nodes.parent_portfolio_key, nodes.portfolio_key) as portfolio_key,
+            case when nodes.parent_portfolio_key is not null then nodes.portfolio_key end as program_key,
+            {{ key("stays.connection_id", "stays.item_type") }} as item_type_key,
+            {{ local_date("events.event_at", "teams.time_zone") }} as team_date,
+            {{ local_date("events.event_at", "connections.time_zone") }} as connection_date,
+            {{ local_date("events.event_at", "settings.reporting_time_zone") }} as reporting_date
         from events
-        inner join
-            flow_events
-            on events.policy_id = flow_events.policy_id
-            and events.item_key = flow_events.item_key
-            and events.event_sequence = flow_events.sequence
+        cross join settings
+        inner join stays on events.item_key = stays.item_key and events.event_sequence = stays.sequence
+        inner join connections on stays.connection_id = connections.connection_id
+        left join
+            memberships
+            on events.item_key = memberships.item_key
+            and memberships.valid_from <= events.event_at
+            and (memberships.valid_to is null or events.event_at < memberships.valid_to)
+        left join teams on memberships.team_key = teams.team_key
+        left join projects on stays.project_key = projects.project_key
+        left join epic_portfolios on events.item_key = epic_portfolios.item_key
+        left join nodes on nodes.portfolio_key = coalesce(epic_portfolios.portfolio_key, projects.portfolio_key)
     ),
     aggregated as (
         {% for scope in scopes() -%}
