@@ -20,7 +20,7 @@ from extractors.limiter import WIDEST
 from extractors.session import Answer
 
 BULK = 100  # issues that Cloud gives at a time
-CHUNKS_TOGETHER = 5  # chunks of issues whose histories are asked for at once; Cloud takes up to ten
+CHUNKS_TOGETHER = 4  # chunks of issues whose histories are asked for at once; Cloud takes up to ten
 GROUPS_AHEAD = 3  # groups that are asked for before they are needed
 DC_ISSUES_PER_PAGE = 50  # with full histories
 CHANGES_PER_PAGE = 10_000
