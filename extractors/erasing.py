@@ -24,7 +24,7 @@ from extractors.streams import LEDGER
 from extractors.tables import RawTable
 
 USERS = {"jira/users": "user_id", "azure_devops/users": "user_id"}
-_NAMES = ("user_id", "display_name", "email")
+_IDS = ("user_id", "email", "descriptor")  # what only one person has
 _SHORTEST_NAME = 5  # a shorter name of one word stands in too many texts that mean something else
 MARKER = "erasures.applied"
 
@@ -46,11 +46,11 @@ def find_person(landing: Landing, word: str, more: Iterable[str] = ()) -> Person
     wanted = word.strip().lower()
     texts: set[str | None] = {*more} if word.strip().isdigit() else {word.strip(), *more}  # a number is many things
     connections: set[str] = set()
-    users = [row for name in USERS for row in _rows(landing.table(name), ["connection_id", *_NAMES])]
+    users = [row for name in USERS for row in _rows(landing.table(name))]
     ids = {
         (row["connection_id"], row["user_id"])
         for row in users
-        if wanted in {str(row["user_id"]).lower(), str(row["email"]).lower()}
+        if wanted in {str(row.get(name)).lower() for name in _IDS}
     }
     others = {row["display_name"] for row in users if (row["connection_id"], row["user_id"]) not in ids}
     shared: set[str] = set()
@@ -58,7 +58,7 @@ def find_person(landing: Landing, word: str, more: Iterable[str] = ()) -> Person
         if (row["connection_id"], row["user_id"]) not in ids:
             continue
         connections.add(row["connection_id"] or "")
-        texts |= {row["user_id"], row["email"]}
+        texts |= {row.get(name) for name in _IDS}
         name = row["display_name"] or ""
         if name and name in others:
             shared.add(name)
@@ -67,10 +67,11 @@ def find_person(landing: Landing, word: str, more: Iterable[str] = ()) -> Person
     return Person(frozenset(text for text in texts if text), frozenset(connections), frozenset(shared))
 
 
-def _rows(table: RawTable, columns: list[str]) -> list[dict[str, str | None]]:
+def _rows(table: RawTable) -> list[dict[str, str | None]]:
     uris = table.file_uris()
     if not uris:
         return []
+    columns = ["connection_id", "display_name", *(name for name in _IDS if name in table.schema.names)]
     rows: list[dict[str, str | None]] = ds.dataset(uris, schema=table.schema).to_table(columns=columns).to_pylist()
     return rows
 

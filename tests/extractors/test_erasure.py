@@ -205,6 +205,15 @@ def test_ordinary_words_and_shared_names_stay(tmp_path: Path) -> None:
     assert rows(tmp_path, "jira/users")[0]["display_name"] == "Max Muster"
 
 
+def test_a_descriptor_of_azure_devops_names_its_person(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    batch = landing.batch(Run("r", START), "ado", "azure_devops")
+    row = {"record_id": "guid-1", "user_id": "guid-1", "display_name": NAME, "email": MAIL, "descriptor": "aad.QWJj"}
+    batch.append("azure_devops/users", [row])
+    batch.commit({}, is_final=True)
+    assert find_person(landing, "AAD.qwjj").texts == {"AAD.qwjj", "aad.QWJj", "guid-1", MAIL, NAME}
+
+
 def test_a_number_is_no_person(tmp_path: Path) -> None:
     land(tmp_path)
     assert find_person(Landing(tmp_path), "4711", ["hash"]).texts == {"hash"}
