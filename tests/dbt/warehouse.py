@@ -235,6 +235,7 @@ def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select
     os.environ["DBT_ENGINE_SEND_ANONYMOUS_USAGE_STATS"] = "false"
     options = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
     options += ["--target-path", str(seeds_folder.parent / "target"), "--log-path", str(home / "dbt" / "logs")]
+    options += ["--log-level-file", "none", "--no-write-json"]  # both cost more than a small build
     if _manifest is None:
         parsed = dbtRunner().invoke(["parse", *options])
         if not parsed.success:
