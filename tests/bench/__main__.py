@@ -17,7 +17,7 @@ from pathlib import Path
 from sandbox.serve import SandboxError, start_background
 from tests.bench import extraction, server, speed, transform
 from tests.bench.measure import SideFailedError, machine
-from tests.extractors.sandbox_site import free_ports
+from tests.ports import free_ports
 
 PARTS = ("speed", "extraction", "server", "transform")
 FAR_MS = 150  # latency of the part speed

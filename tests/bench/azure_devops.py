@@ -20,7 +20,7 @@ from extractors.landing import Landing
 from sandbox.serve import SandboxError, start_background
 from tests.bench.measure import Sample, SideFailedError, machine, measured, module, ratios, row, table
 from tests.bench.side_ours_azure import CONNECTION
-from tests.extractors.sandbox_site import free_ports
+from tests.ports import free_ports
 
 
 def compare(url: str, work: Path, runs: int, *, is_slow_peer_too: bool = True) -> Iterator[str]:

@@ -20,7 +20,7 @@ import requests
 from sandbox.serve import SandboxError, Serving, start_background
 from tests.bench.bulk import HEADER, READERS, cpu_seconds
 from tests.bench.measure import Sample, SideFailedError, machine, measured, module, table
-from tests.extractors.sandbox_site import free_ports
+from tests.ports import free_ports
 
 GB = 2**30
 TITLES = {"jira_cloud": "Jira Cloud", "jira_dc": "Jira Data Center", "azure_devops": "Azure DevOps"}

@@ -21,7 +21,7 @@ from sandbox.model import Tool
 from tests.bench import peer, site
 from tests.bench.extraction import CONNECTION_FIELDS, what_is_there
 from tests.bench.measure import ROOT, Sample, SideFailedError, measured, module, spread, table
-from tests.extractors.sandbox_site import free_ports
+from tests.ports import free_ports
 
 HEADER = ("", "wall s", "CPU s", "CPU us/issue", "peak MB")
 

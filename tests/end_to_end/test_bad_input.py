@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.end_to_end.workspace import PMO, Workspace, free_ports, serving
+from tests.end_to_end.workspace import PMO, Workspace, serving
+from tests.ports import free_ports
 
 GOOD = """
 [[connections]]

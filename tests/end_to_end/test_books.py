@@ -14,7 +14,8 @@ import pytest
 
 from sandbox.organisation import Organisation
 from sandbox.organisation.books import ItemBook, PeriodBook, SprintBook
-from tests.end_to_end.workspace import Workspace, free_ports, serving
+from tests.end_to_end.workspace import Workspace, serving
+from tests.ports import free_ports
 
 CONNECTIONS = {"jira_cloud": "cloud", "jira_dc": "dc", "azure_devops": "ado"}
 

@@ -15,7 +15,8 @@ import pytest
 from extractors.locks import run_lock
 from orchestration.instance import dagster_home
 from orchestration.paths import Home
-from tests.end_to_end.workspace import Workspace, free_ports, serving
+from tests.end_to_end.workspace import Workspace, serving
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.workspace import Workspace, free_ports, serving
+from tests.end_to_end.workspace import Workspace, serving
+from tests.ports import free_ports
 
 JIRA = """
 [[connections]]

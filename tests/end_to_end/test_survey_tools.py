@@ -9,7 +9,8 @@ import pytest
 from sandbox.organisation import Organisation
 from sandbox.servers.survey_desk import FORMS, Reply, reply_of
 from sandbox.servers.typeform_app import LAG
-from tests.end_to_end.workspace import Workspace, free_ports, serving
+from tests.end_to_end.workspace import Workspace, serving
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.slow
 

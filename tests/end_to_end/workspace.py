@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -20,24 +19,6 @@ import duckdb
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
 PMO = Path(sys.executable).parent / "pmo"
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` neighbouring loopback ports that nobody listens on."""
-    for base in range(19000, 60000, 97):
-        sockets = []
-        try:
-            for port in range(base, base + count):
-                listener = socket.socket()
-                sockets.append(listener)
-                listener.bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for listener in sockets:
-                listener.close()
-    raise AssertionError("no free ports on loopback")
 
 
 @dataclass

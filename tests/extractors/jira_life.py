@@ -29,7 +29,8 @@ from sandbox.servers.jira_app import cloud_door, data_center_door, jira_app
 from sandbox.servers.jira_site import JiraSite
 from sandbox.servers.run import HOST, Served, run_sites
 from sandbox.store import BASE, Store
-from tests.extractors.sandbox_site import ROOT, free_ports
+from tests.extractors.sandbox_site import ROOT
+from tests.ports import free_ports
 
 PROJECTS = {"10001": "RED", "10002": "BLUE"}
 STATUSES = {"1": ("Open", "new"), "2": ("Doing", "indeterminate"), "3": ("Done", "done")}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +18,7 @@ import requests
 
 from extractors.connection import JiraConnection, Secret
 from extractors.landing import Landing
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,19 +53,6 @@ class Sandbox:
         from sandbox.serve import advance
 
         advance(self.home, days)
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` free ports in a row."""
-    for base in range(20_000 + os.getpid() % 5_000, 60_000, count):
-        try:
-            for port in range(base, base + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    raise RuntimeError("no free ports")
 
 
 @contextmanager

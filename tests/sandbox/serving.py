@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import requests
 
 from sandbox.serve import Serving, start_background
+from tests.ports import free_ports
 
 
 @dataclass
@@ -69,31 +69,9 @@ class Sandbox:
         return self.site("azure_devops")
 
 
-def free_port_base() -> int:
-    """The first of four ports in a row that nobody uses just now."""
-    for base in range(21_000, 30_000, 4):
-        with contextmanager(_held)(base) as is_free:
-            if is_free:
-                return base
-    raise RuntimeError("no four free ports in a row")
-
-
-def _held(base: int) -> Iterator[bool]:
-    sockets = [socket.socket() for _ in range(4)]
-    try:
-        for offset, probe in enumerate(sockets):
-            probe.bind(("127.0.0.1", base + offset))
-        yield True
-    except OSError:
-        yield False
-    finally:
-        for probe in sockets:
-            probe.close()
-
-
 @contextmanager
 def serving_organisation(home: Path, *, items: int, seed: int = 1) -> Iterator[Sandbox]:
-    serving = start_background(home, seed=seed, items=items, port_base=free_port_base())
+    serving = start_background(home, seed=seed, items=items, port_base=free_ports(4))
     try:
         yield Sandbox(home, serving)
     finally:
@@ -118,7 +96,7 @@ def stop(pid: int) -> None:
 
 @contextmanager
 def replaying(folder: Path, *, flavour: str | None = None) -> Iterator[Site]:
-    port = free_port_base()
+    port = free_ports(4)
     command = [sys.executable, "-m", "sandbox.serve", "--replay", str(folder), "--port", str(port)]
     command += ["--flavour", flavour] if flavour else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

@@ -22,7 +22,8 @@ from sandbox.model import Tool
 from sandbox.organisation import Organisation
 from sandbox.rendering import SandboxError, advance, ensure
 from sandbox.serve import running, start_background
-from tests.sandbox.serving import Sandbox, Site, free_port_base, replaying, serving_organisation, stop
+from tests.ports import free_ports
+from tests.sandbox.serving import Sandbox, Site, replaying, serving_organisation, stop
 
 APACHE = Path(__file__).resolve().parents[3] / "shared" / "data" / "jira_apache"
 needs_records = pytest.mark.skipif(not APACHE.is_dir(), reason="needs the real records beside the project")
@@ -85,7 +86,7 @@ def test_an_advanced_store_equals_one_rendered_at_once(advanced: Any, tmp_path: 
     copy = tmp_path / "copy"
     copy.mkdir()
     shutil.copy(served.home / "organisation.sqlite", copy)
-    ports = free_port_base()
+    ports = free_ports(4)
     serving = start_background(copy, seed=1, items=600, port_base=ports)
     try:
         fresh = Sandbox(copy, serving)
@@ -139,7 +140,7 @@ def test_survey_files_hold_every_answer_once(advanced: Any) -> None:
 
 
 def test_it_stops_on_a_signal_and_forgets_its_note(tmp_path: Path) -> None:
-    serving = start_background(tmp_path, items=100, port_base=free_port_base())
+    serving = start_background(tmp_path, items=100, port_base=free_ports(4))
     assert running(tmp_path) == serving
     assert start_background(tmp_path, items=100) == serving  # one that serves is taken as it is
     stop(serving.pid)
@@ -148,7 +149,7 @@ def test_it_stops_on_a_signal_and_forgets_its_note(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_one_readable_line(tmp_path: Path) -> None:
-    base = free_port_base()
+    base = free_ports(4)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", base + 1))
         taken.listen()
@@ -255,7 +256,7 @@ def test_replayed_text_that_is_no_utf8_is_repaired(tmp_path: Path) -> None:
 
 def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
     (tmp_path / "issues.jsonl").write_text('{"id": "1"}\n')
-    command = [sys.executable, "-m", "sandbox.serve", "--replay", str(tmp_path), "--port", str(free_port_base())]
+    command = [sys.executable, "-m", "sandbox.serve", "--replay", str(tmp_path), "--port", str(free_ports(4))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "issues.jsonl, line 1: not an answer of GET issue?expand=changelog" in done.stderr
@@ -273,5 +274,5 @@ def test_one_that_does_not_come_up_in_time_is_ended(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(subprocess, "Popen", Noted)
     monkeypatch.setattr(serve, "_START_SECONDS", 0.0)
     with pytest.raises(SandboxError, match="did not come up"):
-        start_background(tmp_path, items=100, port_base=free_port_base())
+        start_background(tmp_path, items=100, port_base=free_ports(4))
     assert [process.poll() is not None for process in started] == [True]
