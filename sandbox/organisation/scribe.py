@@ -144,7 +144,10 @@ class Scribe:
     def strike(self, item_ids: Iterable[int]) -> None:
         """Items that came and went before anybody could read them: as if they had never been."""
         for item_id in item_ids:
-            self.state.cards.pop(item_id, None)
+            card = self.state.cards.pop(item_id, None)
+            for sprint_id in card.sprints if card is not None else ():
+                if sprint_id in self.state.boards:
+                    self.state.boards[sprint_id].remove(item_id)
             for ledger in [*self.state.running.values(), *self.state.closing.values(), *self.state.finished]:
                 ledger.lines.pop(item_id, None)
 

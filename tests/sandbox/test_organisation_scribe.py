@@ -231,3 +231,14 @@ def test_team_of_a_jira_item() -> None:
         scribe.seen(moment, 1, Situation("todo", None, 0.0, sprints, 0, 9))
         teams.append(card.team)
     assert teams == [0, 8, 7, 8, 8]
+
+
+def test_an_item_that_nobody_ever_saw_is_on_no_board_when_the_sprint_starts() -> None:
+    scribe = Scribe(ScribeState(zone="UTC"))
+    scribe.sprint_planned(SPRINT, team_id=1)
+    for item_id in (1, 2):
+        now = Situation("todo", 3.0, 0.0, IN, 0, 0)
+        scribe.created(START - 1000, item_id, is_flow=True, is_subtask=False, now=now)
+    scribe.strike([1])
+    scribe.sprint_started(SPRINT, START)
+    assert list(scribe.state.running[SPRINT].lines) == [2]
