@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
@@ -21,8 +22,9 @@ from extractors.erasure import Erasure, Erasures, Tombstone, forms
 from extractors.landing import Landing, storing
 from extractors.maintenance import Told, alone, other_tables
 from extractors.streams import LEDGER
-from extractors.tables import RawTable
+from extractors.tables import RawFile, RawTable
 
+RESPONSES = "surveys/responses"
 USERS = {"jira/users": "user_id", "azure_devops/users": "user_id"}
 _IDS = ("user_id", "email", "descriptor")  # what only one person has
 _SHORTEST_NAME = 5  # a shorter name of one word stands in too many texts that mean something else
@@ -31,11 +33,16 @@ MARKER = "erasures.applied"
 
 @dataclass(frozen=True)
 class Person:
-    """Everything that identifies a person: `texts`; `shared_names` are names that others have, too, and stay."""
+    """Everything that identifies a person: `texts`; `shared_names` are names that others have, too, and stay.
+
+    `is_known`: a landed user or respondent, or somebody who was erased before. Any other word may be a slip of the
+    hand that means a thing, as an issue's key.
+    """
 
     texts: frozenset[str]
     connections: frozenset[str]
     shared_names: frozenset[str] = frozenset()
+    is_known: bool = True
 
 
 def find_person(landing: Landing, word: str, more: Iterable[str] = ()) -> Person:
@@ -44,7 +51,8 @@ def find_person(landing: Landing, word: str, more: Iterable[str] = ()) -> Person
     `more`: further texts that stand for the word, as the pseudonym of a respondent.
     """
     wanted = word.strip().lower()
-    texts: set[str | None] = {*more} if word.strip().isdigit() else {word.strip(), *more}  # a number is many things
+    respondents = {*more, word.strip()}
+    texts: set[str | None] = {*more} if word.strip().isdigit() else {*respondents}  # a number is many things
     connections: set[str] = set()
     users = [row for name in USERS for row in _rows(landing.table(name))]
     ids = {
@@ -64,7 +72,26 @@ def find_person(landing: Landing, word: str, more: Iterable[str] = ()) -> Person
             shared.add(name)
         elif " " in name.strip() or len(name) >= _SHORTEST_NAME:
             texts.add(name)
-    return Person(frozenset(text for text in texts if text), frozenset(connections), frozenset(shared))
+    is_known = bool(ids) or _is_on_the_list(landing, word) or _has_answered(landing.table(RESPONSES), respondents)
+    return Person(frozenset(text for text in texts if text), frozenset(connections), frozenset(shared), is_known)
+
+
+def _is_on_the_list(landing: Landing, word: str) -> bool:
+    """An erasure that was cut off may have cleaned what tells who the person is."""
+    list_of = Erasures(landing.home)
+    stone = list_of.tombstone(word)
+    return stone is not None and any(stone.hash == other.hash for each in list_of.all for other in each.tombstones)
+
+
+def _has_answered(table: RawTable, words: Iterable[str]) -> bool:
+    """Whether an answer of any version has one of `words` as its respondent or as its id."""
+    uris = table.file_uris()
+    if not uris:
+        return False
+    wanted = pa.array(sorted({word.lower() for word in words}))
+    is_theirs = pc.is_in(pc.utf8_lower(ds.field("respondent_key")), wanted)
+    is_theirs |= pc.is_in(pc.utf8_lower(ds.field("response_id")), wanted)
+    return bool(ds.dataset(uris, schema=table.schema).count_rows(filter=is_theirs))
 
 
 def _rows(table: RawTable) -> list[dict[str, str | None]]:
@@ -78,6 +105,33 @@ def _rows(table: RawTable) -> list[dict[str, str | None]]:
 
 def erase(landing: Landing, person: Person, by: str, told: Told = lambda *_: None) -> Erasure:
     """Put the person on the list, then out of every raw table. Raises AlreadyRunning beside an extraction."""
+    list_of, erasure = _listed(landing, person, by)
+    with alone(landing):
+        list_of.store(list_of.all)
+        counts = apply(landing, told)
+        erasure.records = {name: erasure.records.get(name, 0) + count for name, count in counts.items() if count}
+        list_of.store(list_of.all)
+        landing.erasures = Erasures(landing.home)
+    return erasure
+
+
+def preview(landing: Landing, person: Person, told: Told = lambda *_: None) -> dict[str, int]:
+    """Rows of each raw table, old versions included, that `erase` would rewrite. Changes nothing."""
+    erasures, _ = _listed(landing, person, "")
+    tables, others = [table for table in landing.tables() if table.open() is not None], other_tables(landing)
+    counts = {}
+    for number, table in enumerate(tables, start=1):
+        told(table.name, number, len(tables))
+        counts[table.name] = sum(_differences(*_cleaned(table, file, erasures)) for file in table.all_files())
+    for path in others:
+        rows = _all_rows(path)
+        if rows is not None:
+            counts[path.relative_to(landing.folder).as_posix()] = _differences(rows, erasures.clean(rows))
+    return {name: count for name, count in sorted(counts.items()) if count}
+
+
+def _listed(landing: Landing, person: Person, by: str) -> tuple[Erasures, Erasure]:
+    """The list with the person on it, in memory only, and the person's entry."""
     list_of = Erasures(landing.home)
     stones = {
         stone.hash: stone
@@ -88,14 +142,8 @@ def erase(landing: Landing, person: Person, by: str, told: Told = lambda *_: Non
     known = [each for each in list_of.all if {stone.hash for stone in each.tombstones} & stones.keys()]
     erasure = known[0] if known else Erasure(f"erased-{secrets.token_hex(8)}", _now(), [], erased_by=by)
     erasure.tombstones = _united(erasure.tombstones, stones.values())
-    rest = [each for each in list_of.all if each is not erasure]
-    with alone(landing):
-        list_of.store([*rest, erasure])
-        counts = apply(landing, told)
-        erasure.records = {name: erasure.records.get(name, 0) + count for name, count in counts.items() if count}
-        landing.erasures = Erasures(landing.home)
-        landing.erasures.store([*rest, erasure])
-    return erasure
+    list_of.all[:] = [*(each for each in list_of.all if each is not erasure), erasure]
+    return list_of, erasure
 
 
 def _united(first: Iterable[Tombstone], second: Iterable[Tombstone]) -> list[Tombstone]:
@@ -148,13 +196,18 @@ def apply(landing: Landing, told: Told = lambda *_: None) -> dict[str, int]:
 def _clean_stream(table: RawTable, erasures: Erasures) -> int:
     changed = 0
     for file in table.all_files():
-        rows = ds.dataset([str(file.path)], schema=table.schema, format="parquet").to_table(use_threads=False)
-        cleaned = pa.concat_tables(erasures.clean(part) for part in _parts(rows))
+        rows, cleaned = _cleaned(table, file, erasures)
         count = _differences(rows, cleaned)
         if count:
             changed += count
             table.replace([file], cleaned, file.path.name.split("-")[0], data_change=True)
     return changed
+
+
+def _cleaned(table: RawTable, file: RawFile, erasures: Erasures) -> tuple[pa.Table, pa.Table]:
+    """The rows of one file, before and after."""
+    rows = ds.dataset([str(file.path)], schema=table.schema, format="parquet").to_table(use_threads=False)
+    return rows, pa.concat_tables(erasures.clean(part) for part in _parts(rows))
 
 
 def _parts(rows: pa.Table) -> Iterator[pa.Table]:
@@ -177,11 +230,9 @@ def _keys(table: pa.Table) -> list[tuple[object, ...]]:
 
 def _clean_other(landing: Landing, path: Path, erasures: Erasures) -> int:
     """The ledger and past publications: small, so they are read and written as a whole."""
-    delta = DeltaTable(path)
-    files = delta.file_uris()
-    if not files:
+    rows = _all_rows(path)
+    if rows is None:
         return 0
-    rows = pa.concat_tables([_plain_texts(pq.read_table(file)) for file in files], promote_options="default")
     cleaned = erasures.clean(rows)
     if cleaned is rows:
         return 0
@@ -191,6 +242,13 @@ def _clean_other(landing: Landing, path: Path, erasures: Erasures) -> int:
     else:
         write_deltalake(path, cleaned, mode="overwrite", schema_mode="merge")
     return _differences(rows, cleaned)
+
+
+def _all_rows(path: Path) -> pa.Table | None:
+    files = DeltaTable(path).file_uris()
+    if not files:
+        return None
+    return pa.concat_tables([_plain_texts(pq.read_table(file)) for file in files], promote_options="default")
 
 
 def _plain_texts(table: pa.Table) -> pa.Table:

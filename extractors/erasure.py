@@ -34,6 +34,12 @@ KEPT = {
     "resolved_reason", "issue_type_id", "issue_type", "item_type", "type_group", "priority", "severity", "project_id",
     "project_key", "project", "attribute", "field", "field_id", "custom_type", "category", "state", "link_type",
     "board_type", "column_type", "state_mappings", "iteration_path", "area_path", "scope_type", "verdict", "streams",
+    # Keys of things, by which tables are joined.
+    "issue_key", "parent_key", "epic_ref", "issue_id", "parent_id", "source_issue_id", "target_issue_id", "worklog_id",
+    "board_id", "board", "filter_id", "points_field_id", "sprint_id", "sprint_ids", "version_id", "fix_version_ids",
+    "outcome", "outward_text", "item_id", "item_key", "source_id", "target_id", "source_project", "target_project",
+    "area_id", "area_guid", "iteration_id", "iteration_guid", "team_id", "backlog_iteration_path", "reference_name",
+    "visibility", "working_days", "days_off",
 }  # fmt: skip
 _CHANGED = {"from_id", "from_text", "to_id", "to_text"}
 

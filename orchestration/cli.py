@@ -85,12 +85,15 @@ def erase(
         typer.Argument(metavar="PERSON", help="Account id, user key, descriptor, e-mail, or respondent."),
     ],
     config: ConfigOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="It cannot be undone.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="It cannot be undone; without it, show what would go.")] = False,
+    even_if_unknown: Annotated[
+        bool, typer.Option("--even-if-unknown", help="Also a word that no landed user or respondent has.")
+    ] = False,
 ) -> None:
     """Erase a person from everything that is stored; the figures stay."""
     from orchestration.commands.erase import erase_person
 
-    raise typer.Exit(erase_person(person, config, is_sure=yes))
+    raise typer.Exit(erase_person(person, config, is_sure=yes, even_if_unknown=even_if_unknown))
 
 
 @app.command()

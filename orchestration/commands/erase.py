@@ -9,12 +9,12 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
 
-from extractors.erasing import Person, erase, find_person
+from extractors.erasing import Person, erase, find_person, preview
 from extractors.erasure import Erasure, Erasures, forms
 from extractors.landing import Landing
 from extractors.surveys.values import pseudonym
@@ -32,21 +32,33 @@ TEXTS = {".log", ".json", ".txt", ".html", ".md", ".jsonl"}
 NOT_OURS = {"sandbox", "locks"}  # the sandbox stands for the tools, which are asked to erase by other ways
 
 
-def erase_person(word: str, config: Path | None, *, is_sure: bool) -> int:
-    """Erase, rebuild, search; the exit status: 1 if the person is found anywhere afterwards."""
+def erase_person(word: str, config: Path | None, *, is_sure: bool, even_if_unknown: bool = False) -> int:
+    """Erase, rebuild, search; the exit status: 1 if the person is found anywhere afterwards.
+
+    Without `is_sure` it only shows what would be erased. Raises PmoError then, and for a word that no landed user or
+    respondent has.
+    """
     home = Home.of()
     log_to_file()
     console = Console()
     if len(word.strip()) < 3:
         raise PmoError(f"'{word}' is too short to be told from other words. Give an account id, user key or e-mail.")
     _, key = load(config, home, os.environ)
-    if not is_sure:
-        raise PmoError(
-            f"Erasing cannot be undone. To erase '{word}' from everything below {home.root}, say it again with --yes."
-        )
     with one_run(home.root):
         landing = Landing(home.root)
         person = find_person(landing, word, [pseudonym(word, key.key.reveal().encode())])
+        if not person.is_known and not even_if_unknown:
+            raise PmoError(
+                f"No landed user has the account id, user key, descriptor or e-mail '{word}', and no respondent "
+                "answered as it. Nothing was changed. Look for a slip of the hand; a name is no such word, as several "
+                f"may have it. To erase the word '{word}' wherever it stands nevertheless, add --even-if-unknown."
+            )
+        if not is_sure:
+            _show(console, landing, person)
+            raise PmoError(
+                f"Erasing cannot be undone, and nothing was changed yet. To erase '{word}' from everything below "
+                f"{home.root}, say it again with --yes."
+            )
         with terminal_reporter(console) as progress:
             erasure = erase(
                 landing, person, _operator(), lambda name, done, total: progress.stage(f"{name} ({done} of {total})")
@@ -65,6 +77,30 @@ def erase_person(word: str, config: Path | None, *, is_sure: bool) -> int:
             "to change, or were written meanwhile: remove them, or the name from them, yourself."
         )
     return 1 if found or status else 0
+
+
+def _show(console: Console, landing: Landing, person: Person) -> None:
+    """What would be erased: the words, to the terminal only and never to a log, and the rows that have one."""
+    with terminal_reporter(console) as progress:
+        counts = preview(landing, person, lambda name, done, total: progress.stage(f"{name} ({done} of {total})"))
+        progress.close()
+    console.print("Would be erased wherever they stand:", highlight=False)
+    for text in sorted(person.texts):
+        console.print(f"  {text}", highlight=False, markup=False)
+    _print_rows(console, counts or {"no raw table": 0})
+    _print_shared(console, person)
+
+
+def _print_rows(console: Console, counts: Mapping[str, int]) -> None:
+    for name, count in sorted(counts.items()):
+        console.print(f"  {name}: {count:,} rows", highlight=False, markup=False)
+
+
+def _print_shared(console: Console, person: Person) -> None:
+    if person.shared_names:
+        console.print(
+            "Others have the same name, so the name as such stays where no id stands beside it.", highlight=False
+        )
 
 
 def _operator() -> str:
@@ -126,10 +162,6 @@ def files_with(root: Path, texts: frozenset[str]) -> Iterator[Path]:
 def _print(console: Console, person: Person, erasure: Erasure) -> None:
     where = ", ".join(sorted(person.connections)) or "no list of users"
     console.print(f"Erased as {erasure.replacement}; found in {where}.", highlight=False, markup=False)
-    for name, count in sorted(erasure.records.items()):
-        console.print(f"  {name}: {count:,} rows", highlight=False, markup=False)
-    if person.shared_names:
-        console.print(
-            "Others have the same name, so the name as such stays where no id stands beside it.", highlight=False
-        )
+    _print_rows(console, erasure.records)
+    _print_shared(console, person)
     console.print("The figures are the same as before. The tools themselves were not asked: erase there, too.")

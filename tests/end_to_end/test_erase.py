@@ -67,6 +67,12 @@ def test_nobody_finds_the_person_and_the_figures_stay(workspace: Workspace, port
     refused = workspace.pmo("erase", word)
     assert refused.returncode == 1
     assert "--yes" in refused.stderr
+    assert all(name in refused.stdout for name in (word, *names, "jira/issues"))
+    keys = Landing(workspace.home).latest("jira/issues", "site", ["issue_key"])["issue_key"].to_pylist()
+    mistyped = workspace.pmo("erase", keys[0], "--yes")
+    assert mistyped.returncode == 1
+    assert "--even-if-unknown" in mistyped.stderr
+    assert (figures(workspace, FIGURES), workspace.query("select count(*) from marts.dim_person")) == before
     done = workspace.pmo("erase", word, "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Erased as erased-" in done.stdout

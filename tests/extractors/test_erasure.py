@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 import pytest
 from deltalake import DeltaTable
 
-from extractors.erasing import apply, erase, find_person, is_applied
+from extractors.erasing import apply, erase, find_person, is_applied, preview
 from extractors.erasure import Erasures, forms
 from extractors.landing import Landing, Run
 from extractors.surveys.values import pseudonym
@@ -32,6 +32,8 @@ def issue(number: int, person: dict[str, str]) -> dict[str, Any]:
     return {
         "record_id": str(number),
         "issue_id": str(number),
+        "issue_key": f"PAY-{number}",
+        "parent_key": "PAY-7",
         "assignee_id": person["accountId"],
         "summary": f"call {NAME} back, {number}",
         "status": "Test",
@@ -212,6 +214,56 @@ def test_a_descriptor_of_azure_devops_names_its_person(tmp_path: Path) -> None:
     batch.append("azure_devops/users", [row])
     batch.commit({}, is_final=True)
     assert find_person(landing, "AAD.qwjj").texts == {"AAD.qwjj", "aad.QWJj", "guid-1", MAIL, NAME}
+
+
+@pytest.mark.parametrize(
+    ("word", "is_known"),
+    [
+        (ACCOUNT, True), (ACCOUNT.upper(), True), (MAIL, True), (f" {MAIL} ", True), (pseudonym(MAIL, KEY), True),
+        ("PAY-7", False), (NAME, False), ("Test", False), ("712020", False), ("4711", False), ("vera@a.example", False),
+    ],
+)  # fmt: skip
+def test_a_slip_of_the_hand_is_no_known_person(tmp_path: Path, word: str, is_known: bool) -> None:
+    land(tmp_path)
+    assert find_person(Landing(tmp_path), word, [pseudonym(word, KEY)]).is_known == is_known
+
+
+def test_a_respondent_is_known_by_pseudonym_and_by_the_answers_id(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    assert not find_person(landing, "ann@a.example").is_known
+    batch = landing.batch(Run("r", START), "nps", "survey_file")
+    answers = {"ann@a.example": None, "r2": pseudonym("bob@a.example", KEY)}
+    batch.append(
+        "surveys/responses",
+        [
+            {"record_id": f"s:{number}:q", "response_id": number, "respondent_key": key, "payload": "{}"}
+            for number, key in answers.items()
+        ],
+    )
+    batch.commit({}, is_final=True)
+    for word in ("Ann@a.example", "bob@a.example"):
+        assert find_person(Landing(tmp_path), word, [pseudonym(word, KEY)]).is_known, word
+    erase(landing, find_person(landing, "ann@a.example"), "tester")
+    assert find_person(Landing(tmp_path), "ann@a.example").is_known, "who was erased may be erased again"
+
+
+def test_keys_that_join_tables_are_never_rewritten(tmp_path: Path) -> None:
+    land(tmp_path)
+    before = [(row["issue_key"], row["parent_key"]) for row in rows(tmp_path, "jira/issues")]
+    landing = Landing(tmp_path)
+    erase(landing, find_person(landing, "PAY-7"), "tester")
+    assert [(row["issue_key"], row["parent_key"]) for row in rows(tmp_path, "jira/issues")] == before
+
+
+def test_the_preview_tells_what_is_erased_and_changes_nothing(tmp_path: Path) -> None:
+    land(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    landing = Landing(tmp_path)
+    person = find_person(landing, MAIL, [pseudonym(MAIL, KEY)])
+    told = preview(landing, person)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert told["jira/issues"] == 10
+    assert told == erase(landing, person, "tester").records
 
 
 def test_a_number_is_no_person(tmp_path: Path) -> None:
