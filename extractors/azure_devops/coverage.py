@@ -22,11 +22,13 @@ def item_coverage(
     census: Mapping[str, Ids] | None,
     deleted: set[int],
     missing: Sequence[ExtractError],
+    stopped: Mapping[str, ExtractError],
 ) -> list[Coverage]:
     """One row per project: the selected ones, those of which something is landed, those that cannot be seen.
 
     `expected` counts the live items of the census (None in a run without one), `got` those of them that are landed
     with all their revisions, `skipped` the `short` ones: those of which the tool itself does not give all revisions.
+    `missing`: of projects that cannot be seen; `stopped`: of those, by name, of whose items too many vanished at once.
     """
     is_gone = items.is_deleted | np.isin(items.ids, np.array(sorted(deleted), np.int64))
     rows = {project: _of_project(items, items.ids[short], project, census, is_gone) for project in projects}
@@ -36,6 +38,9 @@ def item_coverage(
     for error in missing:
         name = error.subject.split("'")[1]
         rows[name] = replace(rows.get(name, Coverage(REVISIONS, name)), reason=str(error))
+    for name, error in stopped.items():
+        earlier = rows[name].reason
+        rows[name] = replace(rows[name], reason=f"{earlier}; {error}" if earlier else str(error))
     return list(rows.values())
 
 

@@ -2,7 +2,8 @@
 
 The recycle bin says who deleted an item and when. A destroyed item is in no list at all, so it shows only
 by its absence from a complete census, and is asked for once more by its id before it is believed. Lost
-permission looks the same; therefore a run that would miss too many items at once stops instead.
+permission on an area looks the same, and its items cannot be read by id either; therefore a project that would
+lose too many items at once keeps them all, and is red until a person has settled it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from extractors.rows import canonical_json
 from extractors.writing import Writer
 
 DELETED_ITEMS = "azure_devops/deleted_items"
+FEW = 5  # so many may be destroyed at once in any project, however small
 
 
 @dataclass(frozen=True)
@@ -60,29 +62,32 @@ class Deletions:
         ]
         self._settle(left, items)
 
-    def land_missing(self, census: Iterable[Ids], readable: Iterable[str], items: LandedItems, now: datetime) -> None:
-        """Items of the projects in `readable` that should be live but are not in the census: destroyed.
+    def land_missing(self, census: Mapping[str, Ids], items: LandedItems, now: datetime) -> dict[str, TooManyDeleted]:
+        """Items of the projects of `census` (live ids by project name) that should be in it but are not: destroyed.
 
-        Also the reverse: what was taken for destroyed and is there again.
+        Also the reverse: what was taken for destroyed and is there again. Returns an error for each project, by
+        name, that lost too many items; of those nothing was recorded.
         """
-        live = np.concatenate([np.empty(0, np.int64), *census])
-        of_projects = np.zeros(len(items), np.bool_)
-        for project in readable:
-            of_projects |= items.in_project(project)
+        live = np.concatenate([np.empty(0, np.int64), *census.values()])
         deleted = np.array(sorted(self._in_bin.union(self.known)), np.int64)
-        expected = items.ids[of_projects & ~items.is_deleted & ~np.isin(items.ids, deleted)]
-        missing = np.setdiff1d(expected, live, assume_unique=True)
-        self._brake(len(missing), len(expected))
-        gone = sorted(set(missing.tolist()) - self.client.existing(missing.tolist()))
-        self._append([self._destroyed_row(item_id, _project_of(item_id, items), now) for item_id in gone])
-        # Their last revision says that they were deleted, and no recycle bin has them any more.
-        silent = np.setdiff1d(items.ids[of_projects & items.is_deleted & ~np.isin(items.ids, deleted)], live)
-        instants = self._last_changes(silent.tolist(), items)
-        self._append(
-            [self._destroyed_row(item_id, _project_of(item_id, items), at) for item_id, at in instants.items()]
-        )
+        is_untold = ~np.isin(items.ids, deleted)
+        stopped = {}
+        for project, listed in census.items():
+            own = items.in_project(project) & is_untold
+            expected = items.ids[own & ~items.is_deleted]
+            missing = np.setdiff1d(expected, live, assume_unique=True).tolist()
+            gone = sorted(set(missing) - self.client.existing(missing))
+            if gone and not self._allows(len(gone), len(expected), len(listed)):
+                stopped[project] = self._too_many(project, len(gone), len(expected))
+            else:
+                self._append([self._destroyed_row(item_id, project, now) for item_id in gone])
+            # Their last revision says that they were deleted, and no recycle bin has them any more.
+            silent = np.setdiff1d(items.ids[own & items.is_deleted], live)
+            instants = self._last_changes(silent.tolist(), items)
+            self._append([self._destroyed_row(item_id, project, at) for item_id, at in instants.items()])
         back = [item_id for item_id, one in self.known.items() if one.is_destroyed and np.isin(item_id, live)]
         self._restore(back)
+        return stopped
 
     def land_deleted_projects(self, projects: Iterable[str], items: LandedItems, now: datetime) -> None:
         """With a project its items go; they come back with it, too, as a census will show."""
@@ -110,16 +115,20 @@ class Deletions:
             rows.append(self._destroyed_row(item_id, project, deletion.deleted_at))
         self._append(rows)
 
-    def _brake(self, missing: int, expected: int) -> None:
+    def _allows(self, gone: int, expected: int, listed: int) -> bool:
+        """A project that is empty all of a sudden always stops, unless everything is allowed."""
         ratio = self.client.connection.max_deleted_ratio
-        if missing and missing > ratio * expected:
-            raise TooManyDeleted(
-                self.client.connection.id,
-                "the organisation",
-                remedy="If the items were destroyed on purpose, raise max_deleted_ratio for one run; else give the "
-                "token's account back its permission on the area paths. Nothing was taken for deleted",
-                detail=f"{missing:,} of {expected:,} items are missing, more than the allowed share of {ratio:g}",
-            )
+        return ratio >= 1 or (listed > 0 and (gone <= FEW or gone <= ratio * expected))
+
+    def _too_many(self, project: str, gone: int, expected: int) -> TooManyDeleted:
+        ratio = self.client.connection.max_deleted_ratio
+        return TooManyDeleted(
+            self.client.connection.id,
+            f"project '{project}'",
+            remedy="Give the account back its permission to view work items in the project's area paths; if the items "
+            "really were destroyed, set max_deleted_ratio to 1 for one run with --full",
+            detail=f"{gone:,} of {expected:,} items are not found any more (allowed: {ratio:.0%}); nothing was deleted",
+        )
 
     def _known(self) -> dict[int, KnownDeletion]:
         columns = ["record_id", "is_deleted", "project", "deleted_at", "is_destroyed"]

@@ -39,7 +39,7 @@ from extractors.azure_devops.revision_census import NOTHING_ASKED, LastRevisions
 from extractors.azure_devops.sdk import Site
 from extractors.azure_devops.selection import LostProjects, lost_projects, select_projects
 from extractors.connection import ExtractReport, Progress
-from extractors.errors import AccessDenied, ExtractError, NotFound
+from extractors.errors import AccessDenied, ExtractError, NotFound, TooManyDeleted
 from extractors.landing import Landing, Run
 from extractors.writing import Writer, in_parallel
 
@@ -69,6 +69,7 @@ class Extraction:
         self.people = known_people(landing, self.connection.id)
         self.projects: dict[str, dict[str, Any]] = {}
         self.cursor = AzureDevOpsCursor()
+        self.stopped: dict[str, TooManyDeleted] = {}  # projects that lost too many items at once, by name
 
     def extract(self) -> ExtractReport:
         with _background() as spawn:
@@ -189,7 +190,8 @@ class Extraction:
         deletions.land(bins, self.projects, items)
         deletions.land_deleted_projects(lost.deleted.values(), items, self.run.started_at)
         if census is not None:
-            deletions.land_missing(census.ids.values(), census.ids, items, self.run.started_at)
+            self.stopped = deletions.land_missing(census.ids, items, self.run.started_at)
+            self.report.failures += self.stopped.values()
         return deletions
 
     def _recycle_bin(self, project_id: str) -> list[int] | ExtractError:
@@ -203,7 +205,8 @@ class Extraction:
     ) -> None:
         selected = [project["name"] for project in self.projects.values()]
         short = items.is_incomplete | (census.last if census else NOTHING_ASKED).ahead_of(items)
-        rows = item_coverage(items, short, selected, census.ids if census else None, set(deletions.known), missing)
+        listed = census.ids if census else None
+        rows = item_coverage(items, short, selected, listed, set(deletions.known), missing, self.stopped)
         if census is None:
             self.writer.cover([*rows, *unread_links(selected)])
             return
@@ -213,8 +216,11 @@ class Extraction:
         self.writer.cover([*rows, *links.coverage()])
 
     def _close(self, census: Census | None, *, is_deep: bool) -> None:
-        """Only now: what a killed run has begun with is not done."""
-        if census is not None:
+        """Only now: what a killed run has begun with is not done.
+
+        A census that stopped for a person is due again in each run, so that the runs stay red until it is settled.
+        """
+        if census is not None and not self.stopped:
             self.cursor.census_at = self.run.started_at
         if is_deep:
             self.cursor.metadata_at = self.run.started_at
