@@ -35,13 +35,14 @@ class Outcome:
     repeated: Counter[str] = field(default_factory=Counter)
 
 
-def settle(read: Mapping[str, pa.Table], landed: pa.Table) -> Outcome:
+def settle(read: Mapping[str, pa.Table], landed: pa.Table, landed_names: Mapping[str, str]) -> Outcome:
     """Decide between the rows just read and those landed before.
 
     `read` holds KEY_COLUMNS by file; `landed` those and `source_file` of what is visible and not deleted. Rows landed
     from the files that were read are replaced by the reading; rows landed from others stand as they are.
+    `landed_names`: what a file is called in `source_file`. Ids in both are as they are landed.
     """
-    is_replaced = pc.is_in(landed["source_file"], pa.array(list(read), pa.string()))
+    is_replaced = pc.is_in(landed["source_file"], pa.array([landed_names[name] for name in read], pa.string()))
     standing = landed.filter(pc.invert(is_replaced))
     names = sorted({*read, *standing["source_file"].unique().to_pylist()})
     ranks = {name: rank for rank, name in enumerate(names)}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -60,7 +60,8 @@ class SurveyFileSource:
         present = _Present(plan, before, find_drops(self.connection), run.started_at, landing.home)
         present.read(self.progress)
         report = ExtractReport(self.connection.id, run.run_id, failures=list(present.quarantined.values()))
-        kept = {name: facts for name, facts in before.files.items() if name not in present.facts}
+        here = {*present.facts, *map(landing.erasures.cleaned, present.facts)}  # a cursor is erased like anything else
+        kept = {name: facts for name, facts in before.files.items() if name not in here}
         gone = {name: facts for name, facts in kept.items() if name not in present.quarantined}
         writer = Writer(landing, run, self.connection, report)
         repeated = self._land(writer, plan, present)
@@ -68,7 +69,9 @@ class SurveyFileSource:
             name: msgspec.structs.replace(known, repeated=repeated[name]) if name in repeated else known
             for name, known in present.facts.items()
         }
-        writer.cover([*coverage_rows(facts, gone), *quarantine_coverage(present.quarantined, kept)])
+        writer.commit_rows(msgspec.to_builtins(before))  # so that what is counted is what is landed
+        held = _held(landing, self.connection.id)
+        writer.cover([*coverage_rows(facts, gone, held), *quarantine_coverage(present.quarantined, held)])
         _, pattern = split_pattern(self.connection)
         # Where the folder lies says nothing about the answers, and differs between machines: the pattern is the url.
         name, zone = self.connection.survey, plan.zone.key
@@ -124,7 +127,8 @@ class SurveyFileSource:
         rejects = [row for reading in present.readings.values() for row in reading.rejects]
         rejects += [quarantine_row(name, str(error)) for name, error in present.quarantined.items()]
         # Of the files just read; a line or file that has been put right is no reject any more.
-        writer.replace(REJECTS, rejects, lambda key: _is_settled(key, present))
+        known = {writer.landing.erasures.cleaned(name) for name in present.readings}
+        writer.replace(REJECTS, rejects, lambda key: _is_settled(key, known))
         writer.append(INVITATIONS, invitation_rows(plan))
         return {name: outcome.repeated[name] for name in present.readings}
 
@@ -132,15 +136,24 @@ class SurveyFileSource:
         if not read:
             return Outcome()
         landed = landing.latest(RESPONSES, self.connection.id, [*KEY_COLUMNS, "source_file", "is_deleted"])
-        return settle(
-            {name: reading.keys for name, reading in read.items()}, landed.filter(pc.invert(landed["is_deleted"]))
-        )
+        # Ids and names of files as they are landed: without the persons who were erased.
+        keys = {name: landing.erasures.clean(reading.keys) for name, reading in read.items()}
+        names = {name: landing.erasures.cleaned(name) for name in read}
+        return settle(keys, landed.filter(pc.invert(landed["is_deleted"])), names)
 
 
-def _is_settled(key: str, present: _Present) -> bool:
+def _held(landing: Landing, connection_id: str) -> Callable[[str], int]:
+    """How many answers of a file are landed and not deleted."""
+    table = landing.latest(RESPONSES, connection_id, ["source_file", "is_deleted"])
+    alive = table.filter(pc.invert(table["is_deleted"]))["source_file"]
+    counts = {row["values"]: row["counts"] for row in alive.value_counts().to_pylist()}
+    return lambda name: counts.get(landing.erasures.cleaned(name), 0)
+
+
+def _is_settled(key: str, read: set[str]) -> bool:
     """Whether this run knows all rejects of the file that `key` (`<file>:<line>`) belongs to; line 0 is the file."""
     file, _, line = key.rpartition(":")
-    return line == "0" or file in present.readings
+    return line == "0" or file in read
 
 
 class _Present:
@@ -191,8 +204,8 @@ class _Present:
         self.facts[drop.name] = reading.facts
 
 
-def coverage_rows(present: Mapping[str, FileFacts], gone: Mapping[str, FileFacts]) -> list[Coverage]:
-    """One row per file, the files that are gone included: their answers are kept."""
+def coverage_rows(present: Mapping[str, FileFacts], gone: Iterable[str], held: Callable[[str], int]) -> list[Coverage]:
+    """One row per file, the files that are gone included: their answers are kept. `held`: what is landed of a file."""
     rows = []
     for name, facts in sorted(present.items()):
         reasons = [
@@ -203,31 +216,28 @@ def coverage_rows(present: Mapping[str, FileFacts], gone: Mapping[str, FileFacts
             )
             if number
         ]
-        skipped = facts.rejected + facts.repeated
         rows.append(
             Coverage(
                 RESPONSES,
                 name,
                 expected=facts.answers,
-                got=facts.answers - skipped,
-                skipped=skipped,
+                got=held(name),
+                skipped=facts.rejected + facts.repeated,
                 reason="; ".join(reasons) or None,
             )
         )
-    for name, facts in sorted(gone.items()):
-        kept = facts.answers - facts.rejected - facts.repeated
-        rows.append(Coverage(RESPONSES, name, got=kept, reason="the file is gone; the answers landed from it are kept"))
+    for name in sorted(gone):
+        reason = "the file is gone; the answers landed from it are kept"
+        rows.append(Coverage(RESPONSES, name, got=held(name), reason=reason))
     return rows
 
 
-def quarantine_coverage(quarantined: Mapping[str, ExtractError], known: Mapping[str, FileFacts]) -> list[Coverage]:
+def quarantine_coverage(quarantined: Mapping[str, ExtractError], held: Callable[[str], int]) -> list[Coverage]:
     """One row per file that cannot be used; what an earlier form of it gave is kept."""
-    rows = []
-    for name, error in sorted(quarantined.items()):
-        facts = known.get(name)
-        got = facts.answers - facts.rejected - facts.repeated if facts else 0
-        rows.append(Coverage(RESPONSES, name, got=got, reason=f"quarantined: {error}"))
-    return rows
+    return [
+        Coverage(RESPONSES, name, got=held(name), reason=f"quarantined: {error}")
+        for name, error in sorted(quarantined.items())
+    ]
 
 
 def declaration_hash(plan: Plan) -> str:

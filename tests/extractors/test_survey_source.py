@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from extractors.connection import ExtractReport, Secret, SurveyFileConnection, SurveyQuestion
+from extractors.erasing import erase, find_person
 from extractors.errors import ConfigError, NotFound
 from extractors.landing import Landing, Run
 from extractors.surveys.source import SurveyFileSource
+from extractors.surveys.values import pseudonym
+from extractors.writing import Writer
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "nps"
 START = datetime(2026, 4, 1, tzinfo=UTC)
@@ -133,6 +136,41 @@ def test_of_repeated_answers_the_newest_holds_whatever_the_order_of_the_files(in
     assert inbox.scores() == {"1": 3, "2": 6, "3": 10}
     assert coverage(report) == {"2026-01.csv": (3, 2, 1), "2026-02.csv": (1, 1, 0)}
     assert report.count("surveys/responses").deleted == 0
+
+
+@pytest.mark.parametrize("words", [["user3@example.com"], ["user3@example.com", "a.csv"]])
+def test_an_erased_answer_stays_when_its_file_changes(inbox: Inbox, words: list[str]) -> None:
+    """The id is the person's address; or even the file's name is a person's."""
+    key = "a key of sixteen"
+    inbox.settings["pseudonym_key"] = Secret(key)
+    lines = [f"user{n}@example.com,2026-03-{n + 1:02d},{n},Rhine" for n in range(10)]
+    inbox.put("a.csv", *lines, "x,2026-03-01,eleven,Rhine")
+    inbox.run()
+    for word in words:
+        erase(inbox.landing, find_person(inbox.landing, word, [pseudonym(word, key.encode())]), "tester")
+    assert any(row["record_id"].startswith("customer:erased-") for row in inbox.rows()), "an id was erased"
+    inbox.put("a.csv", *lines, "user99@example.com,2026-03-20,5,Rhine")
+    report = inbox.run()
+    assert Counter(inbox.scores().values()) == Counter([*range(10), 5])
+    assert coverage(report) == {"a.csv": (11, 11, 0)}
+    assert report.count("surveys/responses").deleted == 0
+    assert inbox.rows("surveys/rejects") == []
+    inbox.put("a.csv", *lines[:3], *lines[4:])  # the erased answer leaves the file, too
+    report = inbox.run()
+    assert set(inbox.scores().values()) == {*range(10)} - {3}
+    assert coverage(report) == {"a.csv": (9, 9, 0)}
+
+
+def test_coverage_counts_what_is_landed(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is lost on the way to the table makes the two numbers differ."""
+    append = Writer.append
+
+    def loses(self: Writer, stream: str, rows: Any) -> int:
+        return append(self, stream, rows[1:] if stream == "surveys/responses" else rows)
+
+    monkeypatch.setattr(Writer, "append", loses)
+    inbox.put("a.csv", "1,2026-03-01,9,Rhine", "2,2026-03-02,8,Rhine")
+    assert coverage(inbox.run()) == {"a.csv": (2, 1, 0)}
 
 
 def test_without_ids_the_file_and_line_are_the_id(tmp_path: Path) -> None:

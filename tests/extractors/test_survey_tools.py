@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extractors.connection import ApiQuestion
+from extractors.erasing import Person, erase
 from extractors.errors import ConfigError
 from tests.extractors.survey_tools import (
     CSAT_OF_QUALTRICS,
@@ -67,6 +68,22 @@ def test_ratings_count_as_csat_on_their_own_scale(tmp_path: Path, tool: str) -> 
         found = {(row["metric"], row["score"], row["scale_min"], row["scale_max"]) for row in tools.rows(tool)}
         assert found == {("csat", 5, 1, 5), ("csat", 1, 1, 5), ("nps", 9, 0, 10)}
         assert counts(report) == [(IDS[tool][0], 1, 1, 0, 0), (IDS[tool][1], 2, 2, 0, 0)]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_an_erased_response_stays_when_all_is_read_again(tmp_path: Path, tool: str) -> None:
+    """Also one whose very id was erased."""
+    replies = [reply(number, 3) for number in range(1, 8)] + [reply(8, 11)]
+    with served(tmp_path, replies) as tools:
+        first = tools.run(tool)
+        for row in (*tools.rows(tool)[:1], *tools.rows(tool, "surveys/rejects")):
+            word = row["record_id"].split(":")[1]
+            erase(tools.landing, Person(frozenset({word}), frozenset()), "tester")
+            assert word not in str(tools.rows(tool))
+        again = tools.run(tool, is_full=True)
+        assert again.count("surveys/responses").deleted == 0
+        assert again.count("surveys/rejects").deleted == 0
+        assert counts(again) == counts(first)
 
 
 @pytest.mark.parametrize("tool", ["qualtrics", "surveymonkey"])

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from extractors.connection import SurveyApiConnection
+from extractors.erasure import Erasures
 from extractors.rows import digest
 from extractors.surveys.api.model import Illegible, Question, Response, Survey
 from extractors.surveys.values import pseudonym, shown
@@ -26,6 +27,17 @@ class Rows:
     rejects: list[dict[str, Any]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     uncounted: set[str] = field(default_factory=set)
+
+    def cleaned(self, erasures: Erasures) -> Rows:
+        """The same with all ids as they are landed: without the persons who were erased."""
+        if not erasures:
+            return self
+        answers, rejects = (
+            [row | {"record_id": erasures.cleaned(row["record_id"])} for row in rows]
+            for rows in (self.answers, self.rejects)
+        )
+        seen, uncounted = ({erasures.cleaned(name) for name in names} for names in (self.seen, self.uncounted))
+        return Rows(answers, rejects, seen, uncounted)
 
 
 def rows_of(connection: SurveyApiConnection, survey: Survey, responses: Iterable[Response]) -> Rows:

@@ -177,7 +177,7 @@ class _Extraction:
         walk = Walk()
         waiting = 0
         for page in self.source.pages(survey, since):
-            rows = rows_of(self.connection, survey, page.responses)
+            rows = rows_of(self.connection, survey, page.responses).cleaned(self.writer.landing.erasures)
             self.writer.append(RESPONSES, rows.answers)
             self.landed.settle_rejects(survey, rows)
             walk.take(rows)
