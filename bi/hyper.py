@@ -9,6 +9,7 @@ process for as long as the file is written, without usage data to the vendor and
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -42,6 +43,25 @@ def write_hyper(connection: duckdb.DuckDBPyConnection, tables: list[Table], fold
             f"Nothing was published: the Tableau extract could not be written ({error.main_message}). "
             "The last good publication stays. Check free disk space and memory, then publish again."
         ) from error
+
+
+def texts_of_hyper(path: Path) -> Iterator[str]:
+    """Every text in any table of a Tableau file, in lower case, row by row. Raises OSError if it cannot be read."""
+    from tableauhyperapi import Connection, CreateMode, HyperException, HyperProcess, Telemetry
+
+    usage_data = Telemetry.DO_NOT_SEND_USAGE_DATA_TO_TABLEAU
+    try:
+        with (
+            HyperProcess(usage_data, parameters={"log_config": ""}) as process,
+            Connection(process.endpoint, path, CreateMode.NONE) as hyper,
+        ):
+            for schema in hyper.catalog.get_schema_names():
+                for table in hyper.catalog.get_table_names(schema):
+                    with hyper.execute_query(f"select * from {table}") as rows:
+                        for row in rows:
+                            yield from (value.lower() for value in row if isinstance(value, str))
+    except HyperException as error:
+        raise OSError(f"{path} cannot be read: {error.main_message}") from error
 
 
 def _load(connection: duckdb.DuckDBPyConnection, table: Table, folder: Path, hyper: object) -> None:

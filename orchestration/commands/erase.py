@@ -9,13 +9,13 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 
 from extractors.erasing import Person, erase, find_person, preview
-from extractors.erasure import Erasure, Erasures, forms
+from extractors.erasure import Erasure, Erasures
 from extractors.landing import Landing
 from extractors.surveys.values import pseudonym
 from orchestration.commands.failing import log_to_file, tell
@@ -25,11 +25,11 @@ from orchestration.errors import PmoError
 from orchestration.locking import one_run
 from orchestration.paths import Home
 from orchestration.pipeline.context import RunOptions
+from orchestration.searching import files_with
 from orchestration.warehouse import forget
 
 DERIVED = ("as-of", "published-as-of", "data_docs", "cache")
 TEXTS = {".log", ".json", ".txt", ".html", ".md", ".jsonl"}
-NOT_OURS = {"sandbox", "locks"}  # the sandbox stands for the tools, which are asked to erase by other ways
 
 
 def erase_person(word: str, config: Path | None, *, is_sure: bool, even_if_unknown: bool = False) -> int:
@@ -74,7 +74,7 @@ def erase_person(word: str, config: Path | None, *, is_sure: bool, even_if_unkno
     if found:
         tell(
             f"Connection '*': the person is still named in {', '.join(found[:10])}. These files are not the product's "
-            "to change, or were written meanwhile: remove them, or the name from them, yourself."
+            "to change, cannot be read, or were written meanwhile: remove them, or the name from them, yourself."
         )
     return 1 if found or status else 0
 
@@ -146,17 +146,6 @@ def _forget_former_publications(home: Home) -> None:
     for version in folder.iterdir() if folder.exists() else ():
         if version.resolve() != current:
             shutil.rmtree(version, ignore_errors=True)
-
-
-def files_with(root: Path, texts: frozenset[str]) -> Iterator[Path]:
-    """The files below `root` whose bytes hold any form of `texts`, in upper or lower case."""
-    wanted = {form.lower().encode() for text in texts for form in forms(text)}
-    for path in sorted(root.rglob("*")):
-        if path.is_symlink() or not path.is_file() or path.relative_to(root).parts[0] in NOT_OURS:
-            continue
-        content = path.read_bytes().lower()
-        if any(each in content for each in wanted):
-            yield path
 
 
 def _print(console: Console, person: Person, erasure: Erasure) -> None:
