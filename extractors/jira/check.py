@@ -16,6 +16,7 @@ from extractors.jira.jql import in_projects
 from extractors.jira.metadata import Metadata
 from extractors.jira.search import IDS_PER_PAGE, Search
 from extractors.jira.selection import select_projects
+from extractors.jira.worklogs import check_worklogs
 
 T = TypeVar("T")
 _FIELD_MEANING = {
@@ -54,6 +55,7 @@ def _findings(client: JiraClient) -> Iterator[CheckLine]:
     metadata.read_boards()
     yield from _boards(metadata, failures)
     yield from _fields(metadata)
+    yield check_worklogs(client)
     if projects:
         yield _cost(client, list(projects))
 

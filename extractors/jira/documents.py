@@ -227,6 +227,13 @@ class Worklog(Struct):
     author: Person | None = None
 
 
+class WorklogPage(Struct):
+    """The worklogs of one issue."""
+
+    worklogs: list[Raw]
+    total: int
+
+
 class ChangedWorklog(Struct):
     id: int = wire(name="worklogId")
 

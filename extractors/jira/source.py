@@ -247,7 +247,7 @@ class _Extraction:
         reports = SprintReports(self._client, self._writer, is_again=self._asked.is_full).land(self._metadata.boards)
         # What was appended becomes visible before anything is counted or refers to it.
         self._writer.commit_rows(cursor.stored())
-        self._worklogs.land()
+        self._worklogs.land(lambda: self._writer.commit_rows(cursor.stored()))
         cursor.worklogs_until = self._worklogs.until
         self._writer.commit_rows(cursor.stored())
         coverage = [*self._issue_coverage(walked), *self._metadata.coverage(), self._worklogs.coverage(), *reports]

@@ -1,21 +1,24 @@
 """Worklogs: who worked on an issue, when and for how long. Jira has a feed of those that were changed and deleted.
 
 The feed goes by the millisecond, leaves out the last minute by itself, and is not bound to projects: worklogs of issues
-that are not landed are left out here.
+that are not landed are left out here. So an issue that is landed later than its worklogs were in the feed lacks them.
+The time that an issue itself says was spent tells: where it differs, the issue is asked for its worklogs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from extractors.connection import Coverage
-from extractors.errors import AccessDenied, BadRequest, NotFound, RepeatedPage
+from extractors.connection import CheckLine, Coverage
+from extractors.errors import AccessDenied, AuthError, BadRequest, ExtractError, NotFound, RepeatedPage
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.columns import instant_of
-from extractors.jira.documents import ChangedWorklogs, Worklog
+from extractors.jira.documents import ChangedWorklogs, Worklog, WorklogPage
 from extractors.jira.metadata import short_reason
 from extractors.jira.site_rows import Json
 from extractors.writing import Writer, in_parallel
@@ -23,6 +26,9 @@ from extractors.writing import Writer, in_parallel
 STREAM = "jira/worklogs"
 TOGETHER = 1_000  # worklogs that Jira gives at a time
 OVERLAP = 10 * 60 * 1000  # milliseconds: entries that were committed out of order
+MOST_ASKED = 1_000  # issues that are asked for their worklogs in one run
+# The account has called the site before: 401 says that its token's scopes do not hold worklogs.
+REFUSED = (AccessDenied, AuthError, BadRequest, NotFound)
 
 
 class Worklogs:
@@ -32,39 +38,59 @@ class Worklogs:
         self._client = client
         self._writer = writer
         self.until = 0  # where the next run goes on
+        self._since = 0
         self._changed_ids: list[int] = []
         self._deleted_ids: list[int] = []
+        self._totals: dict[str, int] = {}  # worklogs that Jira has, of the issues that were asked
         self._reason: str | None = None
+        self._not_asked = 0
 
     def read(self, since: int) -> None:
-        """Which worklogs were changed and deleted since `since` (epoch milliseconds; 0: everything)."""
-        self.until = since
+        """Which worklogs were changed and deleted since `since` (epoch milliseconds; 0: everything).
+
+        The next run goes on where the feed of changes ends; that of deletions is read later and reaches further.
+        """
+        self.until = self._since = since
         start = max(0, since - OVERLAP)
         try:
-            self._changed_ids = self._ids("updated", start)
-            self._deleted_ids = self._ids("deleted", start)
-        except (AccessDenied, NotFound, BadRequest) as error:
-            self._changed_ids, self._deleted_ids, self.until = [], [], since
-            self._reason = f"worklogs cannot be read: {short_reason(error)}"
+            until = since
+            for ids, reached in self._changed("updated", start):
+                self._changed_ids += ids
+                until = max(until, reached)
+            for ids, _ in self._changed("deleted", start):
+                self._deleted_ids += ids
+            self.until = until
+        except REFUSED as error:
+            self._refused(error)
 
-    def _ids(self, kind: str, start: int) -> list[int]:
-        found: list[int] = []
-        for ids, until in self._changed(kind, start):
-            found += ids
-            self.until = max(self.until, until)
-        return found
+    def _refused(self, error: ExtractError) -> None:
+        self._changed_ids, self._deleted_ids, self.until = [], [], self._since
+        self._reason = f"worklogs cannot be read: {short_reason(error)}"
 
-    def land(self) -> None:
-        """Land what `read` found; the issues that it belongs to are visible by now."""
-        self._land(self._changed_ids)
-        self._writer.delete(STREAM, [str(number) for number in self._deleted_ids])
+    def land(self, commit: Callable[[], None]) -> None:
+        """Land what `read` found; the issues that it belongs to are visible by now. `commit` makes rows visible."""
+        try:
+            self._land(self._changed_ids)
+            self._writer.delete(STREAM, [str(number) for number in self._deleted_ids])
+            commit()
+            self._delete_orphans()
+            if self._reason is None:
+                self._ask(self._differing())
+        except REFUSED as error:
+            self._refused(error)
 
     def coverage(self) -> Coverage:
-        """What is held. A site that does not let the account read worklogs is a reason, never an error."""
+        """What is held, against what Jira says of the issues that were asked.
+
+        A site that does not let the account read worklogs is a reason, never an error.
+        """
         if self._reason is not None:
             return Coverage(STREAM, reason=self._reason)
-        held = len(self._writer.alive(STREAM))
-        return Coverage(STREAM, expected=held, got=held)
+        issue_ids = self._alive()["issue_id"]
+        held = len(issue_ids)
+        asked = pc.sum(pc.is_in(issue_ids, pa.array(list(self._totals), pa.string()))).as_py() or 0
+        reason = f"{self._not_asked:,} more issues say another time than their worklogs" if self._not_asked else None
+        return Coverage(STREAM, expected=held - asked + sum(self._totals.values()), got=held, reason=reason)
 
     def _changed(self, kind: str, since: int) -> Iterator[tuple[list[int], int]]:
         """Pages of ids with the instant up to which they go. Raises RepeatedPage if a page leads nowhere."""
@@ -95,6 +121,77 @@ class Worklogs:
         landing, connection_id = self._writer.landing, self._writer.connection.id
         found = landing.latest("jira/issues", connection_id, ["record_id", "is_deleted"], sorted(issue_ids))
         return set(found.filter(pc.invert(found["is_deleted"]))["record_id"].to_pylist())
+
+    # -- what the feed does not tell ---------------------------------------------------------------
+
+    def _alive(self, stream: str = STREAM, *more: str) -> pa.Table:
+        """Visible rows that are not deleted, with the columns `record_id`, `issue_id` and `spent_seconds`."""
+        columns = ["record_id", "issue_id", "spent_seconds", "is_deleted", *more]
+        table = self._writer.landing.latest(stream, self._writer.connection.id, columns)
+        return table.filter(pc.invert(table["is_deleted"]))
+
+    def _delete_orphans(self) -> None:
+        """The worklogs of a deleted issue go with it; no feed says so."""
+        worklogs, issues = self._alive(), self._alive("jira/issues")
+        is_orphan = pc.invert(pc.is_in(worklogs["issue_id"], issues["record_id"].combine_chunks()))
+        self._writer.delete(STREAM, worklogs.filter(is_orphan)["record_id"].to_pylist())
+
+    def _differing(self) -> list[str]:
+        """Issues landed since the feed was last read whose spent time is not that of their worklogs; newest first."""
+        issues = self._alive("jira/issues", "extracted_at")
+        issues = issues.filter(issues["spent_seconds"].is_valid())  # where it is hidden, nothing can be compared
+        since = datetime.fromtimestamp(max(0, self._since - OVERLAP) / 1000, UTC)
+        issues = issues.filter(pc.greater_equal(issues["extracted_at"], pa.scalar(since, issues["extracted_at"].type)))
+        logged = self._alive().group_by("issue_id").aggregate([("spent_seconds", "sum")])
+        both = issues.select(["issue_id", "spent_seconds", "extracted_at"]).join(logged, "issue_id")
+        spent, known = (pc.fill_null(both[name], 0) for name in ("spent_seconds", "spent_seconds_sum"))
+        differing = both.filter(pc.not_equal(spent, known)).sort_by([("extracted_at", "descending")])
+        found: list[str] = differing["issue_id"].to_pylist()
+        self._not_asked = len(found[MOST_ASKED:])
+        return found[:MOST_ASKED]
+
+    def _ask(self, issue_ids: list[str]) -> None:
+        """Land all worklogs of some issues, and delete those that are not there any more."""
+        if not issue_ids:
+            return
+        alive = self._alive()
+        alive = alive.filter(pc.is_in(alive["issue_id"], pa.array(issue_ids, pa.string())))
+        missing = set(alive["record_id"].to_pylist())
+        for issue_id, answer in in_parallel(self._worklogs_of, issue_ids, THREADS):
+            if answer is None:
+                continue
+            found, total = answer
+            rows = [worklog_row(bytes(raw), msgspec.json.decode(raw, type=Worklog)) for raw in found]
+            self._writer.append(STREAM, rows)
+            self._totals[issue_id] = total
+            is_whole = len({row["record_id"] for row in rows}) >= total
+            own = alive.filter(pc.equal(alive["issue_id"], issue_id))["record_id"].to_pylist() if not is_whole else []
+            missing.difference_update(own, (row["record_id"] for row in rows))
+        gone = alive.filter(pc.is_in(alive["issue_id"], pa.array(list(self._totals), pa.string())))["record_id"]
+        self._writer.delete(STREAM, sorted(missing.intersection(gone.to_pylist())))
+
+    def _worklogs_of(self, issue_id: str) -> tuple[list[msgspec.Raw], int] | None:
+        """All worklogs of an issue that the account may see, and how many Jira says there are; None: no such issue."""
+        found: list[msgspec.Raw] = []
+        path = f"{self._client.api}/issue/{issue_id}/worklog"
+        while True:
+            try:
+                page = self._client.http.get(path, WorklogPage, {"startAt": len(found), "maxResults": 5_000}).value
+            except NotFound:
+                return None
+            found += page.worklogs
+            if len(found) >= page.total or not page.worklogs:
+                return found, page.total
+
+
+def check_worklogs(client: JiraClient) -> CheckLine:
+    """For `pmo doctor`: whether the account may read worklogs; it needs them for logged work only."""
+    since = int(datetime.now(UTC).timestamp() * 1000)
+    try:
+        client.http.get(f"{client.api}/worklog/updated", ChangedWorklogs, {"since": since})
+    except REFUSED as error:
+        return CheckLine("warn", "worklogs", f"cannot be read, no logged work is landed: {error}")
+    return CheckLine("ok", "worklogs", "can be read")
 
 
 def worklog_row(body: bytes, worklog: Worklog) -> Json:

@@ -1,0 +1,103 @@
+"""Worklogs: all of the landed issues, whenever these are landed, and a refusal is a reason."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extractors import limiter as limiters
+from extractors.connection import Coverage, ExtractReport
+from extractors.jira.source import JiraSource
+from extractors.landing import Landing, Run
+from tests.extractors.sandbox_site import Sandbox, jira, served
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Sandbox]:
+    with served(tmp_path / "site", items=250, seed=4) as sandbox:
+        yield sandbox
+
+
+def extract(home: Path, url: str, *, overlap_hours: float = 24, **run: Any) -> ExtractReport:
+    limiters._limiters.clear()
+    landing = Landing(home)
+    connection = jira(url, overlap_hours=overlap_hours)
+    report = JiraSource(connection).extract(landing, Run(uuid.uuid4().hex, datetime.now(UTC), **run))
+    landing.judge(connection.id, "accepted")
+    return report
+
+
+def held(home: Path) -> dict[str, Any]:
+    columns = ["record_id", "is_deleted", "issue_id", "spent_seconds"]
+    rows = Landing(home).latest("jira/worklogs", "jira-a", columns).to_pylist()
+    return {row["record_id"]: (row["issue_id"], row["spent_seconds"]) for row in rows if not row["is_deleted"]}
+
+
+def until(home: Path) -> int:
+    cursor = Landing(home).cursor("jira-a")
+    assert cursor is not None
+    return int(cursor["worklogs_until"])
+
+
+def coverage(report: ExtractReport) -> Coverage:
+    (row,) = [row for row in report.coverage if row.stream == "jira/worklogs"]
+    return row
+
+
+def test_worklogs_of_issues_that_land_later_are_landed_with_them(tmp_path: Path, own: Sandbox) -> None:
+    extract(tmp_path / "pmo", own.cloud)
+    own.advance(14)
+    own.faults({"match": "search/jql", "kind": "hide", "seconds": 5 * DAY, "times": None})
+    extract(tmp_path / "pmo", own.cloud)
+    own.faults()
+    extract(tmp_path / "fresh", own.cloud)
+    assert held(tmp_path / "pmo") != held(tmp_path / "fresh"), "the index hid issues with worklogs"
+    report = extract(tmp_path / "pmo", own.cloud, overlap_hours=7 * 24, is_census=True)
+    assert held(tmp_path / "pmo") == held(tmp_path / "fresh")
+    assert coverage(report).expected == coverage(report).got == len(held(tmp_path / "fresh"))
+
+
+def test_a_feed_of_deletions_that_reaches_further_hides_no_change(tmp_path: Path, own: Sandbox) -> None:
+    later = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    own.faults({"match": "worklog/deleted", "kind": "merge", "document": {"until": later}, "times": None})
+    extract(tmp_path / "pmo", own.cloud)
+    own.faults()
+    assert 0 < until(tmp_path / "pmo") < later
+
+
+def test_coverage_fails_where_an_issue_gives_fewer_than_it_has(tmp_path: Path, own: Sandbox) -> None:
+    own.faults(
+        {"match": "worklog/updated", "kind": "merge", "document": {"values": []}, "times": None},
+        {"match": "issue/[0-9]+/worklog", "kind": "merge", "document": {"worklogs": []}, "times": None},
+    )
+    row = coverage(extract(tmp_path / "pmo", own.cloud))
+    assert row.got == 0
+    assert row.expected
+    own.faults()
+    extract(tmp_path / "fresh", own.cloud)
+    row = coverage(extract(tmp_path / "pmo", own.cloud, is_full=True))
+    assert held(tmp_path / "pmo") == held(tmp_path / "fresh")
+    assert row.expected == row.got == len(held(tmp_path / "fresh"))
+
+
+@pytest.mark.parametrize("match", ["worklog/updated", "worklog/deleted", "worklog/list", "worklog/"])
+def test_a_token_whose_scopes_hold_no_worklogs_is_a_reason(tmp_path: Path, own: Sandbox, match: str) -> None:
+    own.faults({"match": match, "kind": "401", "times": None})
+    report = extract(tmp_path / "pmo", own.cloud)
+    assert report.failures == []
+    assert "worklogs cannot be read" in str(coverage(report).reason)
+    assert until(tmp_path / "pmo") == 0
+    limiters._limiters.clear()
+    (line,) = [line for line in JiraSource(jira(own.cloud)).check() if line.subject == "worklogs"]
+    assert line.level == ("warn" if match in ("worklog/updated", "worklog/") else "ok")
+    own.faults()
+    extract(tmp_path / "fresh", own.cloud)
+    extract(tmp_path / "pmo", own.cloud)
+    assert held(tmp_path / "pmo") == held(tmp_path / "fresh") != {}
