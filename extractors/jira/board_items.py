@@ -22,6 +22,7 @@ from extractors.rows import digest
 from extractors.writing import Writer, in_parallel
 
 STREAM = "jira/board_items"
+EMPTIED = "empty at once"  # in place of a filter's hash: read it whole, and believe it
 
 
 # What makes a filter hold other issues without one of them changing: functions, times from now, other filters.
@@ -66,10 +67,13 @@ class BoardItems:
         changed: Collection[int],
         since: datetime | None,
         is_census: bool,
+        may_delete: bool = True,
     ) -> dict[str, str]:
         """Bring all boards up to date; board id → hash of the filter, for the cursor.
 
         `filters` are the hashes of the last run, `changed` the issues that this run saw change after `since`.
+        Without `may_delete` (a project or the list of boards could not be read), and of a filter that is empty at once,
+        nothing is deleted, and the next run reads whole. A filter that is still empty then is believed.
         """
         readable = [board for board in boards if board.jql is not None and board.filter_id is not None]
         hashes = {board.board_id: filter_hash(board, self._projects) for board in readable}
@@ -101,12 +105,19 @@ class BoardItems:
                 del hashes[board.board_id]  # asked for whole next time
                 continue
             before = known.get(board.board_id, set())
+            if not may_delete:
+                del hashes[board.board_id]
+            elif is_whole and before and not held and filters.get(board.board_id) != EMPTIED:
+                hashes[board.board_id] = EMPTIED
+                board.problems.append(f"its filter, which held {len(before)} issues, finds none; they are kept so far")
+                continue
             left = (before if is_whole else before & set(changed)) - held
             come += [(board.board_id, issue) for issue in sorted(held - before)]
             gone += [f"{board.board_id}:{issue}" for issue in left]
         if come:
             self._writer.append(STREAM, _table(come))
-        self._writer.delete(STREAM, sorted(gone))
+        if may_delete:
+            self._writer.delete(STREAM, sorted(gone))
         return hashes
 
     def _held(self, board: Board, condition: str) -> set[int] | None:

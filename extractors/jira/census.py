@@ -97,6 +97,20 @@ class Limit:
             detail=f"It did not show {hidden} of {known} issues that can be read by id",
         )
 
+    def allows_of_list(self, known: int, gone: int) -> bool:
+        """Whether so many entries of a small list may go. A list that is empty at once is not believed."""
+        return self.ratio >= 1 or (gone < known and self._allows(known, gone))
+
+    def of_list(self, stream: str, known: int, gone: int) -> TooManyDeleted:
+        return TooManyDeleted(
+            self.connection_id,
+            f"the list {stream}",
+            None,
+            "Check that the account may still see them; if they really were deleted, set max_deleted_ratio to 1 for "
+            "one run",
+            detail=f"{gone} of {known} are not listed any more (allowed: {self.ratio:.0%}); nothing was deleted",
+        )
+
     def _allows(self, known: int, count: int) -> bool:
         return count <= FEW or count <= self.ratio * known or self.ratio >= 1
 

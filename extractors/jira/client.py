@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from extractors.connection import JiraConnection
-from extractors.errors import NotFound, SchemaChanged
+from extractors.errors import NotFound, SchemaChanged, Truncated
 from extractors.http import Access, check_url, mount
 from extractors.jira.documents import Page
 from extractors.session import BasicAuth, BearerAuth, SourceClient
@@ -108,10 +108,10 @@ class JiraClient:
     # -- lists of metadata, through the jira package -----------------------------------------------
 
     def myself(self) -> dict[str, Any]:
-        return self._object("myself", self.package.myself())
+        """Asked over our own session, as the fields are: the package's is not made for threads."""
+        return self.http.get(f"{self.api}/myself", dict[str, Any]).value
 
     def fields(self) -> list[dict[str, Any]]:
-        """Asked over our own session: the package's is busy with the account meanwhile."""
         return self.http.get(f"{self.api}/field", list[dict[str, Any]]).value
 
     def statuses(self) -> list[dict[str, Any]]:
@@ -124,9 +124,10 @@ class JiraClient:
         return self._objects("issuetype", [issue_type.raw for issue_type in self.package.issue_types()])
 
     def projects(self) -> list[dict[str, Any]]:
-        """All projects that the token may see; on Cloud archived ones, too."""
+        """All projects that the token may see; on Cloud archived ones and those in the trash (`deleted`), too."""
         if self.is_cloud:
-            return self.pages(f"{self.api}/project/search", {"status": ["live", "archived"], "maxResults": 100})
+            states = ["live", "archived", "deleted"]
+            return self.pages(f"{self.api}/project/search", {"status": states, "maxResults": 100})
         return self._objects("project", [project.raw for project in self.package.projects(expand="description")])
 
     def boards(self, project_key: str | None = None) -> list[dict[str, Any]]:
@@ -151,17 +152,20 @@ class JiraClient:
             raise SchemaChanged(self.connection.id, f"the list {subject}", 200, "Check that `url` is a Jira site")
         return found
 
-    def _object(self, subject: str, found: Any) -> dict[str, Any]:
-        if not isinstance(found, dict):
-            raise SchemaChanged(self.connection.id, subject, 200, "Check that `url` is a Jira site")
-        return found
-
     def pages(self, path: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """All entries of a list that is paged by startAt."""
+        """All entries of a list that is paged by startAt. Raises Truncated if it ends before its end."""
         found: list[dict[str, Any]] = []
         while True:
             page = self.http.get(path, Page, {**params, "startAt": len(found)}).value
             found.extend(msgspec.json.decode(entry, type=dict[str, Any]) for entry in page.values)
             is_last = page.is_last if page.is_last is not None else len(found) >= (page.total or 0)
-            if is_last or not page.values:
+            if is_last:
                 return found
+            if not page.values:
+                raise Truncated(
+                    self.connection.id,
+                    f"GET {path}",
+                    200,
+                    "Nothing of this list was kept; run again",
+                    detail=f"An empty page came after {len(found)} entries, and says that it is not the last one",
+                )

@@ -29,6 +29,7 @@ class Cursor(msgspec.Struct):
     census_at: datetime | None = None
     worklogs_until: int = 0  # epoch milliseconds: up to where worklogs were read
     filters: dict[str, str] = {}  # board id → JQL that its items were read with
+    gaps: list[int] = []  # ids of issues that could not be read whole: asked for again in every run
 
     @classmethod
     def read(cls, stored: dict[str, Any] | None) -> Cursor:

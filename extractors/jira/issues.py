@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,11 +30,24 @@ _MOST_BROKEN = 20  # issues that cannot be read before the run gives up
 
 
 class IssueLoader:
-    """Lands issues by id. `sprints` collects the sprints that they name."""
+    """Lands issues by id. `sprints` collects the sprints that they name.
+
+    `gaps` are the issues that could not be read whole, now or in an earlier run; `tried` those of earlier runs that
+    this run has asked for.
+    """
 
     def __init__(
-        self, client: JiraClient, writer: Writer, roles: FieldRoles, report: ExtractReport, progress: Progress
+        self,
+        client: JiraClient,
+        writer: Writer,
+        roles: FieldRoles,
+        report: ExtractReport,
+        progress: Progress,
+        gaps: Iterable[int] = (),
     ) -> None:
+        self.gaps = set(gaps)
+        self._old_gaps = frozenset(self.gaps)
+        self.tried: set[int] = set()
         self._client = client
         self._bulk = Bulk(client)
         self._writer = writer
@@ -72,11 +85,18 @@ class IssueLoader:
         rank = (len(issue.histories), int(issue_id) * _SCATTER % 2**32)
         if len(self._longest) < AUDITED or rank > self._longest[0][0]:
             self._longest = sorted([*self._longest, (rank, issue_id, issue.sent_at)])[-AUDITED:]
+        number = int(issue_id)
+        is_old_gap = number in self._old_gaps
+        if is_old_gap:
+            self.tried.add(number)
+        self.gaps.discard(number)
         try:
-            if self._rows.add(issue) is not None:
+            # An issue that was cut before is counted: that it leads to its status does not say that it is whole.
+            if is_old_gap or self._rows.add(issue) is not None:
                 self._rows.add(self._again(issue_id, issue), is_final=True)
         except msgspec.ValidationError as error:
-            self._broken += 1
+            self.gaps.add(number)
+            self._broken += not is_old_gap
             failure = SchemaChanged(
                 self._client.connection.id,
                 f"issue {issue_id}",
@@ -97,6 +117,7 @@ class IssueLoader:
         issue = again[0] if again else first
         histories, total = self._histories(issue_id, issue)
         if len({_history_id(history) for history in histories}) < total:
+            self.gaps.add(int(issue_id))
             self._report.failures.append(
                 HistoryCut(
                     self._client.connection.id,

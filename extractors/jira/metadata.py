@@ -9,6 +9,7 @@ from functools import partial
 
 from extractors.connection import Coverage
 from extractors.errors import AccessDenied, AuthError, BadRequest, ExtractError, NotFound
+from extractors.jira.census import Limit
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.fields import FieldRoles, find_roles
 from extractors.jira.site_rows import (
@@ -38,6 +39,7 @@ class Metadata:
         self.boards: list[Board] = []
         self.roles = FieldRoles({}, {})
         self.no_boards: str | None = None  # why boards are unknown
+        self.is_stopped = False  # too much of a list is gone at once: nothing of it was deleted
         self._lists: dict[str, list[Json]] = {}
         self._versions: dict[str, list[Json] | ExtractError] = {}
 
@@ -148,7 +150,38 @@ class Metadata:
         if failures:
             writer.append("jira/versions", rows)
         else:
-            writer.replace("jira/versions", rows)
+            self._replace(writer, "jira/versions", rows)
+
+    def _replace(
+        self,
+        writer: Writer,
+        stream: str,
+        rows: list[Json],
+        is_in_scope: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """Land a list as a whole, unless it has lost all that is landed, or more than may go at once.
+
+        What belongs to a project that is not read goes with it, and is not counted.
+        """
+        owners = self._owners(writer, "jira/versions" if stream == "jira/versions" else "jira/boards")
+        known = {
+            key
+            for key in writer.alive(stream)
+            if is_in_scope(key) and owners.get(key.split(":")[0]) in (None, *self.projects)
+        }
+        gone = known - {row["record_id"] for row in rows}
+        limit = Limit(writer.connection.id, writer.connection.max_deleted_ratio)
+        if not gone or limit.allows_of_list(len(known), len(gone)):
+            writer.replace(stream, rows, is_in_scope)
+            return
+        self.is_stopped = True
+        self._fail(limit.of_list(stream, len(known), len(gone)))
+        writer.append(stream, rows)
+
+    def _owners(self, writer: Writer, stream: str) -> dict[str, str | None]:
+        """The project of each landed version or board."""
+        rows = writer.landing.latest(stream, writer.connection.id, ["record_id", "project_id"]).to_pylist()
+        return {row["record_id"]: row["project_id"] for row in rows}
 
     def _read_versions(self, project_id: str) -> None:
         client = self._client
@@ -162,10 +195,10 @@ class Metadata:
             self._versions[project_id] = error
 
     def _land_boards(self, writer: Writer) -> None:
-        writer.replace("jira/boards", [board_row(board) for board in self.boards])
+        self._replace(writer, "jira/boards", [board_row(board) for board in self.boards])
         unread = {board.board_id for board in self.boards if board.configuration is None}
         columns = [row for board in self.boards for row in column_rows(board)]
-        writer.replace("jira/board_columns", columns, lambda key: key.split(":")[0] not in unread)
+        self._replace(writer, "jira/board_columns", columns, lambda key: key.split(":")[0] not in unread)
         sprints = {str(raw["id"]): sprint_row(raw) for board in self.boards for raw in board.sprints}
         if all(board.are_sprints_known for board in self.boards):
             gone = [key for key in writer.alive("jira/sprints") if key not in sprints and self._is_gone(key, sprints)]

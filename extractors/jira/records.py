@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -34,6 +34,17 @@ __all__ = ["IssueRows", "column_of", "instant_of", "issue_decoder", "number_of",
 _MOST_CACHED = 20_000  # combinations of sprints whose JSON is known already
 _OWN_FIELDS = ("points", "epic", "flagged", "sprint", "satisfaction", "satisfied_at")
 Json = dict[str, Any]
+
+
+class _OwnValues(NamedTuple):
+    """What the site's custom fields say of one issue."""
+
+    epic: str | None
+    points: float | None
+    is_flagged: bool
+    sprints: list[str] | None
+    satisfaction: float | None
+    satisfied_at: datetime | None
 
 
 class IssueRows:
@@ -75,10 +86,15 @@ class IssueRows:
         histories = self._histories(fetched.histories)
         if not is_final and _disagrees(issue, histories, fetched.change_count):
             return str(issue.id)
-        hashes = self._add_histories(histories)
+        # All that can fail comes before the first column grows: else one odd issue would cost the whole run.
+        fields = issue.fields
+        people = [self._see(one, payload, _people) for one in (fields.assignee, fields.reporter, fields.creator)]
+        authors = [self._see(history.author, body, _author) for _, history, body in histories]
+        own = self._own_values(fields)
+        hashes = self._add_histories(histories, authors)
         self._issues.comment_counts.append(comments)
         payload_hash = digest(payload, *hashes)
-        self._add_issue(issue, payload, payload_hash, fetched, len(histories))
+        self._add_issue(issue, payload, payload_hash, fetched, len(histories), people, own)
         if issue.fields.issuelinks:
             self._add_links(issue, fetched.sent_at)
         return None
@@ -104,9 +120,11 @@ class IssueRows:
             found = list({one[0]: one for one in found}.values())
         return found
 
-    def _add_histories(self, histories: Sequence[tuple[int, History, bytes]]) -> list[bytes]:
+    def _add_histories(
+        self, histories: Sequence[tuple[int, History, bytes]], authors: Iterable[str | None]
+    ) -> list[bytes]:
         """Take in an issue's histories; their hashes."""
-        changes, see = self._changes, self._see
+        changes = self._changes
         hashes = []
         for _, history, body in histories:
             text = digest(body)
@@ -114,12 +132,21 @@ class IssueRows:
             changes.hashes.append(text)
             changes.histories.append(history)
             changes.payloads.append(body)
-            changes.authors.append(see(history.author, body, _author))
             self.bytes += len(body)
+        changes.authors.extend(authors)
         return hashes
 
-    def _add_issue(self, issue: Issue, payload: bytes, payload_hash: str, fetched: FetchedIssue, landed: int) -> None:
-        fields, columns = issue.fields, self._issues
+    def _add_issue(
+        self,
+        issue: Issue,
+        payload: bytes,
+        payload_hash: str,
+        fetched: FetchedIssue,
+        landed: int,
+        people: Sequence[str | None],
+        own: _OwnValues,
+    ) -> None:
+        columns = self._issues
         columns.issues.append(issue)
         columns.payloads.append(payload)
         self.bytes += len(payload)
@@ -127,15 +154,24 @@ class IssueRows:
         columns.sent_at.append(fetched.sent_at)
         columns.change_counts.append(fetched.change_count)
         columns.landed_counts.append(landed)
-        columns.assignees.append(self._see(fields.assignee, payload, _people))
-        columns.reporters.append(self._see(fields.reporter, payload, _people))
-        self._see(fields.creator, payload, _people)
-        columns.epics.append(_key_of(self._first(fields, "epic")))
-        columns.points.append(number_of(self._first(fields, "points")))
-        columns.flags.append(bool(self._first(fields, "flagged")))
-        columns.sprints.append(self._sprints(fields))
-        columns.satisfactions.append(_rating_of(self._first(fields, "satisfaction")))
-        columns.satisfied_at.append(instant_of(self._first(fields, "satisfied_at")))
+        columns.assignees.append(people[0])
+        columns.reporters.append(people[1])
+        columns.epics.append(own.epic)
+        columns.points.append(own.points)
+        columns.flags.append(own.is_flagged)
+        columns.sprints.append(own.sprints)
+        columns.satisfactions.append(own.satisfaction)
+        columns.satisfied_at.append(own.satisfied_at)
+
+    def _own_values(self, fields: Fields) -> _OwnValues:
+        return _OwnValues(
+            _key_of(self._first(fields, "epic")),
+            number_of(self._first(fields, "points")),
+            bool(self._first(fields, "flagged")),
+            self._sprints(fields),
+            _rating_of(self._first(fields, "satisfaction")),
+            instant_of(self._first(fields, "satisfied_at")),
+        )
 
     def _first(self, fields: Fields, attribute: str) -> Any:
         """The value of the first field of an attribute that has one."""

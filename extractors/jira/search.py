@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from extractors.errors import BadRequest, ExtractError, RepeatedPage
+from extractors.errors import BadRequest, ExtractError, RepeatedPage, Truncated
 from extractors.jira.client import JiraClient
 from extractors.jira.documents import ApproximateCount, FoundIssue, OffsetPage, TokenPage
 from extractors.jira.jql import key_after
@@ -24,7 +24,7 @@ class Search:
     def walk(self, jql: str, *, with_updated: bool = False) -> Iterator[list[FoundIssue]]:
         """Pages of the issues that `jql` (without ORDER BY) finds on Cloud, each once; no order is promised.
 
-        Raises RepeatedPage if a page token comes again or pages stay empty.
+        Raises RepeatedPage if a page token comes again or pages stay empty, Truncated if the walk ends before its end.
         """
         tokens: set[str] = set()
         token, empty = None, 0
@@ -40,6 +40,8 @@ class Search:
             token = page.value.next_page_token
             empty = 0 if page.value.issues else empty + 1
             yield page.value.issues
+            if not token and page.value.is_last is False:
+                raise self._cut()
             if not token or page.value.is_last:
                 return
             if token in tokens or empty > EMPTY_PAGES:
@@ -84,6 +86,15 @@ class Search:
         return self._client.http.post(
             f"{self._client.api}/search", OffsetPage, {**body, "jql": f"{jql} ORDER BY key ASC"}
         ).value
+
+    def _cut(self) -> ExtractError:
+        return Truncated(
+            self._client.connection.id,
+            f"POST {self._client.api}/search/jql",
+            200,
+            "Nothing of this walk was kept; run again",
+            detail="A page says that it is not the last one, but names no next one",
+        )
 
     def _endless(self, detail: str) -> ExtractError:
         path = f"{self._client.api}/search/jql" if self._client.is_cloud else f"{self._client.api}/search"

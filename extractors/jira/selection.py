@@ -12,7 +12,11 @@ Json = dict[str, Any]
 
 
 def select_projects(connection: JiraConnection, found: list[Json]) -> tuple[dict[str, Json], list[NotFound]]:
-    """Projects by id, and an error for every configured one that the account does not see."""
+    """Projects by id, and an error for every configured one that the account does not see, or that is in the trash."""
+    trash = {
+        str(project[name]).lower() for project in found if project.get("deleted") for name in ("key", "id", "name")
+    }
+    found = [project for project in found if not project.get("deleted")]
     if not connection.projects:
         return {str(project["id"]): project for project in found}, []
     by_name = {
@@ -27,11 +31,14 @@ def select_projects(connection: JiraConnection, found: list[Json]) -> tuple[dict
         if (project := by_name.get(name.lower())) is not None:
             selected[str(project["id"])] = project
         else:
-            unknown.append(_unknown(connection.id, name, found))
+            unknown.append(_unknown(connection.id, name, found, is_in_trash=name.lower() in trash))
     return selected, unknown
 
 
-def _unknown(connection_id: str, name: str, found: list[Json]) -> NotFound:
+def _unknown(connection_id: str, name: str, found: list[Json], *, is_in_trash: bool) -> NotFound:
+    if is_in_trash:
+        remedy, detail = "Take it out of `projects`, or restore it", "It is in the tool's trash"
+        return NotFound(connection_id, f"project '{name}'", None, remedy, detail=detail)
     names = {
         str(project[attribute]).lower(): str(project[attribute]) for project in found for attribute in ("name", "key")
     }

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +21,7 @@ import pyarrow as pa
 from extractors.connection import SILENT, CheckLine, Coverage, ExtractReport, JiraConnection, Progress
 from extractors.errors import AccessDenied, ExtractError
 from extractors.jira import census
+from extractors.jira.absence import Absence, in_trash, landed_keys
 from extractors.jira.board_items import BoardItems
 from extractors.jira.check import check
 from extractors.jira.client import JiraClient
@@ -34,6 +37,7 @@ from extractors.landing import Landing, Run
 from extractors.writing import Writer
 
 CENSUS_EVERY = timedelta(hours=24)
+WIDEST_OFFSET = timedelta(hours=14)  # of any time zone from UTC
 LONGEST_START = timedelta(minutes=10)  # from the run's start to the first request
 Json = dict[str, Any]
 
@@ -68,9 +72,10 @@ class _Extraction:
         self._archived: dict[str, str] = {}  # project id → what that means
         self._failed: dict[str, str] = {}  # project id → what went wrong
         self._limit = census.Limit(connection.id, connection.max_deleted_ratio)
-        self._visible: set[str] = set()  # ids of all projects that the account sees
+        self._found: dict[str, Json] = {}  # all projects that the account sees, by id; those in the trash, too
         self._deleted: dict[str, int] = {}  # project id → issues found deleted in this run
         self._cursor = Cursor.read(landing.cursor(connection.id))
+        self._names = landed_keys(landing, connection.id)
         self._rest: Future[None] | None = None  # the reading of the small streams, until they are landed
 
     def run(self) -> ExtractReport:
@@ -80,12 +85,18 @@ class _Extraction:
         self._started = run.started_at
         self._writer = Writer(self._landing, run, self._connection, self._report)
         self._metadata = Metadata(client, {}, self._report.failures.append)
-        with ThreadPoolExecutor(3, thread_name_prefix="jira-site") as pool:
+        with _beside() as pool:
             account = pool.submit(client.myself)
             boards = None if self._connection.projects else pool.submit(self._metadata.read_configurations)
             self._projects = self._metadata.projects = self._select(client.projects())
-            self._zone = _zone_of(str(account.result().get("timeZone") or "UTC"))
             overlap = timedelta(hours=self._connection.overlap_hours)
+            self._zone, is_known = _zone_of(account.result().get("timeZone"))
+            if not is_known:
+                overlap += WIDEST_OFFSET
+                self._report.warnings.append(
+                    f"The account's time zone '{account.result().get('timeZone')}' is not known here: times are asked "
+                    f"for in UTC, {overlap.total_seconds() / 3600:g} hours back. Choose another one in its profile"
+                )
             self._walks = Walks(client, self._zone, overlap, self._fail_project)
             self._walking = self._begin_walk(pool)
             boards = boards or pool.submit(self._metadata.read_configurations)
@@ -130,8 +141,8 @@ class _Extraction:
 
     def _select(self, found: list[Json]) -> dict[str, Json]:
         """The configured projects by id. Unknown ones make the run red by name; the others go on."""
-        self._visible = {str(project["id"]) for project in found}
-        if not found:
+        self._found = {str(project["id"]): project for project in found}
+        if all(in_trash(project) for project in found):
             remedy = f"Give the account of the token in {self._connection.token_env or '`token_env`'} Browse permission"
             raise AccessDenied(self._connection.id, "every project", None, remedy, detail="It sees no project at all")
         selected, unknown = select_projects(self._connection, found)
@@ -178,12 +189,15 @@ class _Extraction:
         if is_again:
             cursor.projects, cursor.load = {}, cursor.load if self._asked.is_full else None
         cursor.fields_hash, cursor.time_zone = roles.fingerprint, str(self._zone)
-        self._loader = IssueLoader(self._client, self._writer, roles, self._report, self._progress)
+        self._loader = IssueLoader(self._client, self._writer, roles, self._report, self._progress, cursor.gaps)
         new = [project_id for project_id in self._active if project_id not in cursor.projects]
         old = [project_id for project_id in self._active if project_id in cursor.projects]
         since = min((cursor.projects[project_id] for project_id in old), default=None)
-        changed = self._changed(old, since) if since is not None else set()
+        changed: set[int] = set()
+        for instant in sorted({cursor.projects[project_id] for project_id in old}):  # laggards apart
+            changed |= self._changed([key for key in old if cursor.projects[key] == instant], instant)
         walked = self._load(new) if new else {}
+        self._mend_gaps()
         cursor.projects |= {key: self._started for key in [*old, *walked] if key not in self._failed}
         cursor.projects = {key: value for key, value in cursor.projects.items() if key in self._projects}
         cursor.load = None if not set(new) & set(self._failed) else cursor.load
@@ -223,7 +237,7 @@ class _Extraction:
         def after_batch(position: int) -> None:
             self._cursor.load = Load(load.projects, load.started_at, position)
             self._land_metadata()
-            self._writer.commit(self._cursor.stored())
+            self._writer.commit(self._stored())
 
         self._loader.load(ahead, after_batch)
         return walked
@@ -236,38 +250,66 @@ class _Extraction:
         if is_census:
             rest = [key for key in self._active if key not in walked and key not in self._failed]
             walked = walked | self._walks.all_ids(rest)
-            self._take_census(walked)
-            cursor.census_at = self._started
+            is_done = self._take_census(walked) and not self._failed
+            cursor.census_at = self._started if is_done else None  # then every run repeats it, and stays red
         self._metadata.land_unlisted_sprints(self._writer, self._loader.sprints)
         if self._metadata.no_boards is None and self._active:
             items = BoardItems(self._walks, self._writer, self._active)
             cursor.filters = items.land(
-                self._metadata.boards, cursor.filters, changed=changed, since=since, is_census=is_census or bool(walked)
+                self._metadata.boards,
+                cursor.filters,
+                changed=changed,
+                since=since,
+                is_census=is_census or bool(walked),
+                may_delete=not self._failed and not self._metadata.is_stopped,
             )
         reports = SprintReports(self._client, self._writer, is_again=self._asked.is_full).land(self._metadata.boards)
         # What was appended becomes visible before anything is counted or refers to it.
-        self._writer.commit_rows(cursor.stored())
+        self._commit_rows()
         self._worklogs.land(lambda: self._writer.commit_rows(cursor.stored()))
         cursor.worklogs_until = self._worklogs.until
-        self._writer.commit_rows(cursor.stored())
-        coverage = [*self._issue_coverage(walked), *self._metadata.coverage(), self._worklogs.coverage(), *reports]
-        self._writer.cover(coverage)
-        self._writer.commit(cursor.stored(), is_final=True)
+        self._commit_rows()
+        issues = [*self._absence.coverage(), *self._issue_coverage(walked)]  # of two of one key the one that is read
+        self._writer.cover([*issues, *self._metadata.coverage(), self._worklogs.coverage(), *reports])
+        self._writer.commit(self._stored(), is_final=True)
+
+    def _commit_rows(self) -> None:
+        self._writer.commit_rows(self._stored())
+
+    def _stored(self) -> Json:
+        """The cursor, with the issues that could not be read whole so far."""
+        self._cursor.gaps = sorted(self._loader.gaps)
+        return self._cursor.stored()
+
+    def _mend_gaps(self) -> None:
+        """Ask again for the issues that could not be read whole: they may never change again.
+
+        What the source does not give is no gap if it is not landed either: then the census finds it.
+        """
+        left = self._loader.gaps & set(self._cursor.gaps) - self._loader.tried
+        if not left:
+            return
+        ids = [str(number) for number in sorted(left)]
+        rows = self._landing.latest("jira/issues", self._connection.id, ["record_id", "project_id", "is_deleted"], ids)
+        landed = {int(row["record_id"]): row for row in rows.to_pylist() if not row["is_deleted"]}
+        unread = {number for number, row in landed.items() if row["project_id"] not in self._active}
+        self._loader.load(sorted(left - unread))
+        self._loader.gaps -= left - self._loader.tried - set(landed)
 
     def _is_census_due(self) -> bool:
         last = self._cursor.census_at
         return self._asked.is_full or self._asked.is_census or last is None or self._started - last >= CENSUS_EVERY
 
-    def _take_census(self, walked: dict[str, set[int]]) -> None:
-        """Land what the source has and we do not, and delete what it really has no more."""
-        self._writer.commit_rows(self._cursor.stored())
+    def _take_census(self, walked: dict[str, set[int]]) -> bool:
+        """Land what the source has and we do not, and delete what it really has no more; whether all is explained."""
+        self._commit_rows()
         landed = census.landed_issues(self._writer)
         difference = census.compare(walked, landed)
         if difference.unknown:
             self._loader.load(difference.unknown)
         for project_id, missing in difference.missing.items():
             self._settle(project_id, missing, landed.count(project_id), len(walked[project_id]))
-        self._settle_vanished(landed)
+        return self._absence.settle(landed)
 
     def _settle(self, project_id: str, missing: list[int], known: int, walked: int) -> None:
         """Missing issues of a project: moved ones are landed anew, deleted ones get a deletion row."""
@@ -287,15 +329,9 @@ class _Extraction:
         self._report.failures.append(error)
         self._failed.setdefault(project_id, str(error))
 
-    def _settle_vanished(self, landed: census.Landed) -> None:
-        """Projects of landed issues that the account does not see at all any more: deleted, or permission lost."""
-        for project_id, ids in landed.by_project.items():
-            if project_id in self._visible:
-                continue
-            if stop := self._limit.deletions(f"with id {project_id}", len(ids), len(ids), int(self._limit.ratio >= 1)):
-                self._report.failures.append(stop)
-            else:
-                self._writer.delete("jira/issues", [str(number) for number in ids.tolist()])
+    @property
+    def _absence(self) -> Absence:
+        return Absence(self._writer, self._names, self._found, self._projects, self._limit)
 
     def _issue_coverage(self, walked: dict[str, set[int]]) -> list[Coverage]:
         """Issues per project: what the source has (where its ids were walked) and what we hold."""
@@ -315,8 +351,21 @@ class _Extraction:
         ]
 
 
-def _zone_of(name: str) -> ZoneInfo:
+@contextmanager
+def _beside() -> Iterator[ThreadPoolExecutor]:
+    """For what is read beside the issues. After an error nobody waits for what others still try: they only read."""
+    pool = ThreadPoolExecutor(3, thread_name_prefix="jira-site")
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _zone_of(name: Any) -> tuple[ZoneInfo, bool]:
+    """The zone, and whether it is known; UTC if not."""
+    try:
+        return ZoneInfo(str(name or "")), True
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC"), False

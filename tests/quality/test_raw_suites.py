@@ -190,6 +190,13 @@ def test_a_project_that_is_no_longer_covered_blocks(runner: Runner, landed: Land
     assert set(landed.judge(runner)) == {"pmo/coverage projects_no_longer_covered"}
 
 
+def test_a_project_that_explained_itself_and_holds_nothing_may_go(runner: Runner, landed: Landed):
+    landed.rows["pmo/coverage"][1].update(project="B", expected=None, got=0, reason="in the trash")
+    assert landed.judge(runner) == {}
+    landed.rows["pmo/coverage"][1].update(got=3)
+    assert set(landed.judge(runner)) == {"pmo/coverage projects_no_longer_covered"}
+
+
 def test_rows_of_batches_that_do_not_count_are_not_seen(runner: Runner, landed: Landed):
     landed.rows["jira/issues"] = [record("jira/issues", "1", batch_id="held")]
     assert "jira/issues row_count" in landed.judge(runner)

@@ -57,10 +57,11 @@ COVERAGE = raw_suite(
     ),
     Measure(
         "projects_no_longer_covered",
+        # What explained itself and holds nothing (a deleted project, a former key) may go without another word.
         "every project that the run before covered is covered again, or the run says why not",
-        "len(list_filter(coalesce(list(distinct stream || ' of ' || project) filter (where run_id = previous_run_id)"
-        ", []), lambda covered: not list_contains(coalesce(list(distinct stream || ' of ' || project)"
-        " filter (where run_id = this_run_id), []), covered)))",
+        "len(list_filter(coalesce(list(distinct stream || ' of ' || project) filter (where run_id = previous_run_id"
+        " and not (coalesce(got, 0) = 0 and reason is not null)), []), lambda covered: not list_contains("
+        "coalesce(list(distinct stream || ' of ' || project) filter (where run_id = this_run_id), []), covered)))",
         0,
         0,
     ),
