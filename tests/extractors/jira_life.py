@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox.model import Tool
+from sandbox.model import Tool, Worklog
 from sandbox.render.common import milliseconds
 from sandbox.render.jira_item import RenderedIssue
 from sandbox.render.jira_stored import forget_issues, rows_of
@@ -51,6 +51,7 @@ class Issue:
     histories: list[tuple[int, datetime, list[Json]]] = field(default_factory=list)
     summary: str = "plain"
     assignee: Json | None = None
+    worklogs: list[Worklog] = field(default_factory=list)
 
 
 class Life:
@@ -60,7 +61,7 @@ class Life:
         self.store, self.tool, self.dice = store, tool, dice
         self.issues: dict[int, Issue] = {}
         self.hidden: dict[int, Issue] = {}
-        self._next, self._last_history = 10_100, 50_000
+        self._next, self._last_history, self._last_worklog = 10_100, 50_000, 70_000
         self._numbers = dict.fromkeys(PROJECTS, 0)
         store.set_meta("flavour", tool.value)
         store.set_meta("time_zone", zone)
@@ -104,6 +105,12 @@ class Life:
 
     def comment(self, issue: Issue) -> None:
         """`updated` moves, and no history tells why."""
+        self._touch(issue)
+
+    def log_work(self, issue: Issue) -> None:
+        """Some hours; `updated` moves with it."""
+        self._last_worklog += 1
+        issue.worklogs.append(Worklog(self._last_worklog, self.now, 0, self.now, self.dice.randint(1, 8)))
         self._touch(issue)
 
     def move(self, issue: Issue) -> None:
@@ -154,7 +161,9 @@ class Life:
             None, None, None, None, milliseconds(issue.created), milliseconds(issue.updated), None, "  ", issue.key,
         )  # fmt: skip
         keys = [*issue.former_keys, issue.key]
-        rendered = RenderedIssue(row, msgspec.json.encode(_document(issue)), histories, keys, [], [], [])
+        rendered = RenderedIssue(
+            row, msgspec.json.encode(_document(issue)), histories, keys, [], [], [], issue.worklogs
+        )
         forget_issues(self.store, [issue.number])
         self.store.write(rows_of([rendered], self.store.packings))
 
@@ -177,12 +186,21 @@ def _history(number: int, at: datetime, items: list[Json]) -> Json:
     return {"created": _text(at), "id": str(number), "author": {"accountId": "u1", "displayName": "x"}, "items": items}
 
 
+def _worklog(issue: Issue, log: Worklog) -> Json:
+    return {
+        "id": str(log.worklog_id), "issueId": str(issue.number), "created": _text(log.at), "updated": _text(log.at),
+        "started": _text(log.started_at), "timeSpentSeconds": round(log.hours * 3600),
+    }  # fmt: skip
+
+
 def _document(issue: Issue) -> Json:
+    logs = [_worklog(issue, log) for log in issue.worklogs]
     fields = {
         "summary": issue.summary, "assignee": issue.assignee,
         "status": _status(issue.status), "issuetype": {"id": "1", "name": "Story"},
         "project": {"id": issue.project, "key": PROJECTS[issue.project]}, "created": _text(issue.created),
-        "updated": _text(issue.updated),
+        "updated": _text(issue.updated), "timespent": sum(log["timeSpentSeconds"] for log in logs) or None,
+        "worklog": {"startAt": 0, "maxResults": 20, "total": len(logs), "worklogs": logs},
     }  # fmt: skip
     address = f"{BASE}/rest/api/3/issue/{issue.number}"
     return {"expand": "", "id": str(issue.number), "self": address, "key": issue.key, "fields": fields}

@@ -1,7 +1,7 @@
 """Random lives of issues on both kinds of Jira, around every change of the clocks: landed equals source.
 
 Changes, comments, moves, deletions and permissions that go and come; an index that lags; accounts in zones from -8 to
-+13 hours. After each run everything that a search tells is landed; after each census everything there is.
++13 hours. After each run everything that a search tells is landed; after each census everything there is, worklogs too.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def something_happens(life: Life, *, is_quiet: bool) -> None:
     """One event. Deletions and permissions are seen by a census only; `is_quiet` leaves them out."""
     dice = life.dice
     issue = dice.choice(list(life.issues.values()))
-    acts = [life.change] * 6 + [life.comment] * 2 + [life.move] * 2
+    acts = [life.change] * 6 + [life.comment] * 2 + [life.move] * 2 + [life.log_work] * 2
     if not is_quiet and len(life.issues) > 5:
         acts += [life.delete, life.hide]
         if life.hidden and dice.random() < 0.2:
@@ -71,6 +71,13 @@ def set_faults(url: str, *faults: dict[str, Any]) -> None:
     requests.delete(f"{url}/_sandbox/faults", timeout=10).raise_for_status()
     if faults:
         requests.post(f"{url}/_sandbox/faults", json=list(faults), timeout=10).raise_for_status()
+
+
+def landed_worklogs(home: Path) -> dict[str, tuple[str, int]]:
+    """Worklogs that are landed and not deleted: id → issue, seconds."""
+    columns = ["record_id", "is_deleted", "issue_id", "spent_seconds"]
+    rows = Landing(home).latest("jira/worklogs", "jira-a", columns).to_pylist()
+    return {row["record_id"]: (row["issue_id"], row["spent_seconds"]) for row in rows if not row["is_deleted"]}
 
 
 QUICK = {("America/Los_Angeles", Tool.JIRA_CLOUD), ("Pacific/Auckland", Tool.JIRA_DC)}
@@ -108,4 +115,8 @@ def _live_and_compare(life: Life, url: str, home: Path, change: datetime) -> Non
             set_faults(url)
         extract(home, url, 0.75, is_census=number % 3 == 2)
         assert landed_issues(Landing(home)) == held_by_source(url), (number, life.now)
+        if number % 3 == 2:
+            fresh = home.with_name(f"fresh-{number}")
+            extract(fresh, url, 0.75)
+            assert landed_worklogs(home) == landed_worklogs(fresh) != {}, (number, life.now)
     assert life.now > change
