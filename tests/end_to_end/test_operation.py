@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -95,11 +96,15 @@ class Story:
         return [row[0] for row in self.query(chapter, sql)]
 
     def rows(self, chapter: str, table: str) -> list[str]:
-        """All rows of a table without what names the run, in an order of their own."""
+        """All rows of a table without what names the run, in an order of their own.
+
+        Twelve digits of each number: DuckDB's threads add up in any order, which shows in the fifteenth.
+        """
         sql = f"select column_name from information_schema.columns where table_name = '{table}' order by 1"
         columns = [name for (name,) in self.query(chapter, sql) if name not in OF_THE_RUN]
         chosen = ", ".join(f'"{name}"' for name in columns)
-        return sorted(map(repr, self.query(chapter, f"select {chosen} from marts.{table}")))
+        found = self.query(chapter, f"select {chosen} from marts.{table}")
+        return sorted(repr([f"{value:.12g}" if isinstance(value, float) else value for value in row]) for row in found)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +113,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     workspace = Workspace(tmp_path_factory.mktemp("operation"), secrets)
     port = free_ports(4)
     with (
-        get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete") as running,
+        # Not below pytest's folder: run by root, the server is another user, whom a second pytest would lock out.
+        TemporaryDirectory(prefix="pmo-postgres-") as folder,
+        get_server(Path(folder) / "data", cleanup_mode="delete") as running,
         serving(workspace, port, "--items", "150", "--seed", "3", "--port-base", str(port)),
     ):
         running.psql("create database serving;")
