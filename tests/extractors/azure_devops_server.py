@@ -19,7 +19,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # head and body in one packet
     organisation: Organisation
-    tokens: frozenset[str] = frozenset({"good"})
+    tokens: frozenset[str] = frozenset({"good", "any-token-of-the-tests"})
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         now = self.organisation.now

@@ -16,7 +16,7 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|[+-]\d\d:?\d\d
 
 
 def records(site: Site, home: Path) -> dict[str, set[tuple[Any, ...]]]:
-    """No record twice: all accepted rows of every stream of the tool, without what belongs to a run."""
+    """No version of a record twice: all accepted rows of every stream of the tool, without what belongs to a run."""
     landing = Landing(home)
     accepted = set(landing.ledger.accepted()["batch_id"].to_pylist())
     found = {}
@@ -26,9 +26,16 @@ def records(site: Site, home: Path) -> dict[str, set[tuple[Any, ...]]]:
         table = landing.table(name)
         rows = table.scan(table.files(site.connection_id), table.schema.names, site.connection_id).to_pylist()
         rows = [row for row in rows if row["batch_id"] in accepted]
-        assert len({row["record_id"] for row in rows}) == len(rows), f"{name}: a record is there twice"
+        versions = {(row["record_id"], row["payload_hash"], row["is_deleted"]) for row in rows}
+        assert len(versions) == len(rows), f"{name}: a record is there twice"
         found[name] = {tuple(_plain(row[key]) for key in table.schema.names if key not in _PASSING) for row in rows}
     return found
+
+
+def batches_with_rows(site: Site, home: Path) -> int:
+    """Batches that hold records of the tool."""
+    streams = [json.loads(row.streams) for row in Landing(home).batches(site.connection_id)]
+    return sum(any(part["stream"] not in PMO and part["rows"] for part in parts) for parts in streams)
 
 
 def held_counts(site: Site, home: Path) -> dict[tuple[str, str], int | None]:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
+import random
 import resource
 import signal
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
@@ -26,6 +27,7 @@ from deltalake.table import TableAlterer, TableOptimizer
 
 import extractors.ledger
 from extractors.azure_devops import feeds
+from extractors.azure_devops.client import AzureDevOpsClient
 from extractors.azure_devops.source import AzureDevOpsSource
 from extractors.connection import AzureDevOpsConnection, JiraConnection, Secret, SurveyFileConnection, SurveyQuestion
 from extractors.errors import ExtractError, LandingError
@@ -34,6 +36,7 @@ from extractors.jira.source import JiraSource
 from extractors.landing import Landing, Run
 from extractors.surveys.source import SurveyFileSource
 
+T = TypeVar("T")
 TOKEN = Secret("any-token-of-the-tests")
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.faults.trials"])
@@ -50,12 +53,27 @@ WRITES: list[tuple[Any, str]] = [
 """Everything through which the landing changes the disk; a file is also cut in the middle."""
 
 
-SMALL_BATCHES: list[tuple[Any, str, int]] = [
-    (issues, "BATCH_ISSUES", 15),
-    (bulk, "BULK", 15),
-    (feeds, "APPEND_ROWS", 100),
-    (feeds, "COMMIT_ROWS", 100),
+SMALL_BATCHES: list[tuple[Any, str, Any]] = [
+    (issues, "BATCH_ISSUES", 6),
+    (bulk, "BULK", 6),
+    (bulk, "CHUNKS_TOGETHER", 1),
+    (bulk, "DC_ISSUES_PER_PAGE", 6),
+    (AzureDevOpsClient.revisions, "__defaults__", (40,)),  # its page size, which is bound with the function
+    (feeds, "APPEND_ROWS", 40),
+    (feeds, "COMMIT_ROWS", 40),
 ]
+"""So that the few records of a trial become several batches, and a kill falls between two of them."""
+
+
+ALL = "PMO_ALL_KILLS"
+
+
+def sampled(trials: Sequence[T], few: int, seed: str) -> list[T]:
+    """A seeded sample, one of each of `few` stretches; all, if the environment variable PMO_ALL_KILLS is set."""
+    if os.environ.get(ALL) or few >= len(trials):
+        return list(trials)
+    dice = random.Random(seed)  # noqa: S311
+    return [trials[int((stretch + dice.random()) * len(trials) / few)] for stretch in range(few)]
 
 
 @dataclass(frozen=True)
@@ -64,6 +82,7 @@ class Site:
 
     tool: str
     target: str
+    is_census: bool = False  # every run compares all ids, too
 
     @property
     def connection_id(self) -> str:
@@ -95,7 +114,7 @@ def extract(site: Site, home: Path) -> list[str]:
         assert getattr(module, name) > few, name
         setattr(module, name, few)
     landing = Landing(home)
-    report = site.source().extract(landing, Run(uuid.uuid4().hex, datetime.now(UTC)))
+    report = site.source().extract(landing, Run(uuid.uuid4().hex, datetime.now(UTC), is_census=site.is_census))
     landing.judge(site.connection_id, "accepted")
     return [str(failure) for failure in report.failures]
 
