@@ -1,7 +1,7 @@
 -- Computing each flow KPI's own aggregate over its evidence gives the scorecard's value back, for every scope, period
 -- and policy, in both directions: no value without its evidence, no evidence without its value. Where an item was at
--- its event is taken from the published stays, memberships and dimensions, as a reader would, not from the model that
--- feeds kpi_flow.
+-- its event is taken from the published stays, each of which begins with one, and dimensions, as a reader would, not
+-- from the model that feeds kpi_flow. (Memberships would not do: of two in the same millisecond they know one.)
 {%- set periods = ["month", "quarter"] %}
 {%- set aggregates = {
     "cycle_time_p50": "quantile_cont(cycle_time_p50_sample, 0.5)",
@@ -31,7 +31,6 @@ with
     evidence as (select * from {{ ref("kpi_evidence") }} where kpi_id in ('{{ aggregates.keys() | join("', '") }}')),
     scorecard as (select * from {{ ref("kpi_scorecard") }} where kpi_id in ('{{ aggregates.keys() | join("', '") }}')),
     stays as (select * from {{ ref("fct_state_interval") }}),
-    memberships as (select * from {{ ref("bridge_item_team") }}),
     teams as (select * from {{ ref("dim_team") }}),
     connections as (select * from {{ ref("dim_connection") }}),
     projects as (select * from {{ ref("dim_project") }}),
@@ -60,7 +59,7 @@ with
         select
             events.*,
             stays.connection_id,
-            memberships.team_key,
+            stays.team_key,
             stays.project_key,
             coalesce(nodes.parent_portfolio_key, nodes.portfolio_key) as portfolio_key,
             case when nodes.parent_portfolio_key is not null then nodes.portfolio_key end as program_key,
@@ -72,12 +71,7 @@ with
         cross join settings
         inner join stays on events.item_key = stays.item_key and events.event_sequence = stays.sequence
         inner join connections on stays.connection_id = connections.connection_id
-        left join
-            memberships
-            on events.item_key = memberships.item_key
-            and memberships.valid_from <= events.event_at
-            and (memberships.valid_to is null or events.event_at < memberships.valid_to)
-        left join teams on memberships.team_key = teams.team_key
+        left join teams on stays.team_key = teams.team_key
         left join projects on stays.project_key = projects.project_key
         left join epic_portfolios on events.item_key = epic_portfolios.item_key
         left join nodes on nodes.portfolio_key = coalesce(epic_portfolios.portfolio_key, projects.portfolio_key)
