@@ -57,11 +57,11 @@ with
             later.state_number,
             earlier.points as old_points,
             later.points as new_points,
-            later.points is distinct from earlier.points as is_estimate,
-            later.own_sprint_keys is distinct from earlier.own_sprint_keys as is_sprint,
-            later.project_key is distinct from earlier.project_key as is_project,
-            later.item_type is distinct from earlier.item_type as is_type,
-            later.parent_item_key is distinct from earlier.parent_item_key as is_parent
+            (later.points is distinct from earlier.points) as is_estimate,
+            (later.own_sprint_keys is distinct from earlier.own_sprint_keys) as is_sprint,
+            (later.project_key is distinct from earlier.project_key) as is_project,
+            (later.item_type is distinct from earlier.item_type) as is_type,
+            (later.parent_item_key is distinct from earlier.parent_item_key) as is_parent
         from done_states as later
         inner join
             done_states as earlier

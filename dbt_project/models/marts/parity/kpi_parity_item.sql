@@ -123,7 +123,7 @@ with
                 then 'not_delivered'
                 when not trust.is_complete
                 then 'history_incomplete'
-                when compared.ends_as_planned and differing.our_outcome is distinct from differing.tool_outcome
+                when compared.ends_as_planned and (differing.our_outcome is distinct from differing.tool_outcome)
                 then 'planned_end'
                 when compared.has_grace and differing.is_committed and differing.is_added_in_tool
                 then 'grace'
@@ -138,7 +138,7 @@ with
                 then 'completed_outside'
                 when
                     'completed' in (differing.our_outcome, differing.tool_outcome)
-                    and differing.our_outcome is distinct from differing.tool_outcome
+                    and (differing.our_outcome is distinct from differing.tool_outcome)
                 then 'done_mapping'
                 when differing.measure in ('committed_points', 'completed_points')
                 then 'estimate_changed'

@@ -163,7 +163,7 @@ with
             case when old_rows = 0 then 'came in' when new_rows = 0 then 'left' else 'changed' end as change,
             count(*) over (partition by figure_key) as cause_items
         from compared
-        where old_roles is distinct from new_roles or {{ differs("old_contribution", "new_contribution") }}
+        where (old_roles is distinct from new_roles) or {{ differs("old_contribution", "new_contribution") }}
         qualify
             row_number() over (
                 partition by figure_key

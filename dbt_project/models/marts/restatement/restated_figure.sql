@@ -28,8 +28,8 @@ select
     coalesce(scorecard.data_as_of_at, watermarks.watermark_at) as restated_at,
     runs.run_id,
     scorecard.figure_key is null as is_withdrawn,
-    scorecard.definition_version is distinct from published.definition_version as is_redefined,
-    scorecard.policy_version is distinct from published.policy_version as has_other_policy
+    (scorecard.definition_version is distinct from published.definition_version) as is_redefined,
+    (scorecard.policy_version is distinct from published.policy_version) as has_other_policy
 from published
 cross join runs
 cross join watermarks
