@@ -27,7 +27,6 @@ REJECTS = "surveys/rejects"
 CHUNK_ROWS = 5_000
 FILLED_BY_LANDING = {"connection_id", "extracted_at", "run_id", "batch_id"}
 ROW_SCHEMA = pa.schema([column for column in STREAMS[RESPONSES].schema if column.name not in FILLED_BY_LANDING])
-KEY_SCHEMA = pa.schema([ROW_SCHEMA.field(name) for name in KEY_COLUMNS])
 
 
 class FileFacts(msgspec.Struct, frozen=True):

@@ -21,7 +21,6 @@ _COLUMNS = {
     "system.changeddate": "changed", "system.rev": "rev",
 }  # fmt: skip
 _DATES = {"created", "changed"}
-_PATHS = {"area_path", "iteration_path"}
 _SIGNS = {"=", "<>", "!=", "<", "<=", ">", ">="}
 _HIERARCHY = "system.linktypes.hierarchy"
 _OPERATOR_WORDS = ("in", "under", "contains")
