@@ -219,7 +219,7 @@ class Comments(Struct):
 
 class Worklog(Struct):
     id: str
-    issue_id: str = wire(name="issueId")
+    issue_id: str | None = wire(default=None, name="issueId")
     started: str | int | None = None
     created: str | int | None = None
     updated: str | int | None = None

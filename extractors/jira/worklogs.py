@@ -44,6 +44,7 @@ class Worklogs:
         self._totals: dict[str, int] = {}  # worklogs that Jira has, of the issues that were asked
         self._reason: str | None = None
         self._not_asked = 0
+        self._odd: str | None = None  # what a worklog lacks that every worklog has
 
     def read(self, since: int) -> None:
         """Which worklogs were changed and deleted since `since` (epoch milliseconds; 0: everything).
@@ -89,8 +90,10 @@ class Worklogs:
         issue_ids = self._alive()["issue_id"]
         held = len(issue_ids)
         asked = pc.sum(pc.is_in(issue_ids, pa.array(list(self._totals), pa.string()))).as_py() or 0
-        reason = f"{self._not_asked:,} more issues say another time than their worklogs" if self._not_asked else None
-        return Coverage(STREAM, expected=held - asked + sum(self._totals.values()), got=held, reason=reason)
+        reasons = [f"{self._not_asked:,} more issues say another time than their worklogs"] if self._not_asked else []
+        reasons += [f"a worklog was sent in an unknown form: {self._odd}"] if self._odd else []
+        expected = held - asked + sum(self._totals.values())
+        return Coverage(STREAM, expected=expected, got=held, reason="; ".join(reasons) or None)
 
     def _changed(self, kind: str, since: int) -> Iterator[tuple[list[int], int]]:
         """Pages of ids with the instant up to which they go. Raises RepeatedPage if a page leads nowhere."""
@@ -108,13 +111,22 @@ class Worklogs:
     def _land(self, ids: list[int]) -> None:
         chunks = [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
         for _, found in in_parallel(self._fetch, chunks, THREADS):
-            decoded = [(raw, msgspec.json.decode(raw, type=Worklog)) for raw in found]
-            known = self._landed({worklog.issue_id for _, worklog in decoded})
-            rows = [worklog_row(bytes(raw), worklog) for raw, worklog in decoded if worklog.issue_id in known]
-            self._writer.append(STREAM, rows)
+            rows = self._rows(found)
+            known = self._landed({row["issue_id"] for row in rows})
+            self._writer.append(STREAM, [row for row in rows if row["issue_id"] in known])
 
     def _fetch(self, chunk: list[int]) -> list[msgspec.Raw]:
         return self._client.http.post(f"{self._client.api}/worklog/list", list[msgspec.Raw], {"ids": chunk}).value
+
+    def _rows(self, found: list[msgspec.Raw], issue_id: str | None = None) -> list[Json]:
+        """The worklogs of `issue_id` (None: of any, each names its own) as rows; odd ones are told, not landed."""
+        rows = []
+        for raw in found:
+            try:
+                rows.append(worklog_row(bytes(raw), issue_id))
+            except (msgspec.ValidationError, ValueError) as error:
+                self._odd = self._odd or str(error)
+        return rows
 
     def _landed(self, issue_ids: set[str]) -> set[str]:
         """Which of the issues are landed and not deleted."""
@@ -161,7 +173,7 @@ class Worklogs:
             if answer is None:
                 continue
             found, total = answer
-            rows = [worklog_row(bytes(raw), msgspec.json.decode(raw, type=Worklog)) for raw in found]
+            rows = self._rows(found, issue_id)
             self._writer.append(STREAM, rows)
             self._totals[issue_id] = total
             is_whole = len({row["record_id"] for row in rows}) >= total
@@ -194,15 +206,23 @@ def check_worklogs(client: JiraClient) -> CheckLine:
     return CheckLine("ok", "worklogs", "can be read")
 
 
-def worklog_row(body: bytes, worklog: Worklog) -> Json:
-    """A worklog without its comment, which may hold anything."""
+def worklog_row(body: bytes, issue_id: str | None = None) -> Json:
+    """A worklog without its comment, which may hold anything.
+
+    `issue_id` is whose worklogs were asked for: Jira before version 7 does not say it in the worklog. Raises
+    msgspec.ValidationError if the worklog lacks what every worklog has, ValueError if an instant is none.
+    """
+    worklog = msgspec.json.decode(body, type=Worklog)
+    issue_id = worklog.issue_id or issue_id
+    if issue_id is None:
+        raise msgspec.ValidationError("Object missing required field `issueId`")
     payload = {name: value for name, value in msgspec.json.decode(body).items() if name != "comment"}
     return {
         "record_id": worklog.id,
         "updated_at": instant_of(worklog.updated) if worklog.updated else None,
         "payload": msgspec.json.encode(payload).decode(),
         "worklog_id": worklog.id,
-        "issue_id": worklog.issue_id,
+        "issue_id": issue_id,
         "author_id": worklog.author.user_id if worklog.author else None,
         "started_at": instant_of(worklog.started) if worklog.started else None,
         "created_at": instant_of(worklog.created) if worklog.created else None,

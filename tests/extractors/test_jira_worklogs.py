@@ -87,6 +87,37 @@ def test_coverage_fails_where_an_issue_gives_fewer_than_it_has(tmp_path: Path, o
     assert row.expected == row.got == len(held(tmp_path / "fresh"))
 
 
+def test_a_worklog_that_does_not_name_its_issue_belongs_to_the_one_that_was_asked(tmp_path: Path, own: Sandbox) -> None:
+    old = {"id": "77", "timeSpentSeconds": 60, "author": {"name": "ann"}}  # as Jira 6 sends it
+    none: dict[str, Any] = {"worklogs": [], "total": 0}
+    own.faults(
+        {"match": "worklog/updated", "kind": "merge", "document": {"values": []}, "times": None},
+        {"match": "issue/[0-9]+/worklog", "kind": "merge", "document": {"worklogs": [old], "total": 1}, "times": 1},
+        {"match": "issue/[0-9]+/worklog", "kind": "merge", "document": none, "times": None, "after": 1},
+    )
+    row = coverage(extract(tmp_path / "pmo", own.cloud))
+    issues = Landing(tmp_path / "pmo").latest("jira/issues", "jira-a", ["record_id"])["record_id"].to_pylist()
+    ((worklog_id, (issue_id, seconds)),) = held(tmp_path / "pmo").items()
+    assert (worklog_id, seconds) == ("77", 60)
+    assert issue_id in issues
+    assert (row.expected, row.got, row.reason) == (1, 1, None)
+
+
+def test_a_worklog_of_an_unknown_form_is_told_and_stops_nothing_else(tmp_path: Path, own: Sandbox) -> None:
+    odd = {"timeSpentSeconds": 60}
+    own.faults(
+        {"match": "worklog/updated", "kind": "merge", "document": {"values": []}, "times": None},
+        {"match": "issue/[0-9]+/worklog", "kind": "merge", "document": {"worklogs": [odd], "total": 1}, "times": None},
+    )
+    report = extract(tmp_path / "pmo", own.cloud)
+    row = coverage(report)
+    assert row.got == 0
+    assert row.expected
+    assert "missing required field `id`" in str(row.reason)
+    assert report.failures == []
+    assert Landing(tmp_path / "pmo").latest("jira/issues", "jira-a", ["record_id"]).num_rows > 0
+
+
 @pytest.mark.parametrize("match", ["worklog/updated", "worklog/deleted", "worklog/list", "worklog/"])
 def test_a_token_whose_scopes_hold_no_worklogs_is_a_reason(tmp_path: Path, own: Sandbox, match: str) -> None:
     own.faults({"match": match, "kind": "401", "times": None})
