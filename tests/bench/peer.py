@@ -36,5 +36,5 @@ def environment(folder: Path) -> dict[str, str]:
     """Nothing of it outlives the folder, and it tells nobody that it ran."""
     return {
         "HOME": str(folder), "DLT_DATA_DIR": str(folder), "RUNTIME__DLTHUB_TELEMETRY": "false",
-        "PROGRESS": "", "RUNTIME__LOG_LEVEL": "CRITICAL", "PATH": os.environ.get("PATH", ""),
+        "RUNTIME__LOG_LEVEL": "CRITICAL", "PATH": os.environ.get("PATH", ""),
     }  # fmt: skip
