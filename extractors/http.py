@@ -77,20 +77,17 @@ class SourceAdapter(HTTPAdapter):
         }
         try:
             for attempt in call.attempts():
-                with attempt, limiter.slot():
-                    call.wait_for_slot()
-                    self.requests += 1
+                with attempt:
                     return self._once(call, request, options)
         except RetryLater as failure:
             raise failure.error from None
         raise AssertionError("unreachable: the loop returns or raises")
 
     def _once(self, call: Call, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
-        response = self._receive(call, request, options)
+        response, seconds = self._exchange(call, request, options)
+        # Outside of the slot: a new token may come from the same host, and all its slots may wait for that token.
         while response.status_code in _REFUSED and self.access.renew is not None and self.access.renew(request):
-            self.requests += 1
-            response = self._receive(call, request, options)
-        seconds = call.limiter.learn(call.endpoint, response.status_code, response.headers)
+            response, seconds = self._exchange(call, request, options)
         if response.status_code in _TRANSIENT:
             raise RetryLater(call.exhausted(response), seconds)
         if response.is_redirect:
@@ -103,6 +100,16 @@ class SourceAdapter(HTTPAdapter):
             if is_cut:
                 raise RetryLater(call.truncated("The JSON ends in the middle"))
         return response
+
+    def _exchange(
+        self, call: Call, request: requests.PreparedRequest, options: dict[str, Any]
+    ) -> tuple[requests.Response, float | None]:
+        """One call of those that may be under way, when the limiter lets it go; and the wait that the tool asks for."""
+        with call.limiter.slot():
+            call.wait_for_slot()
+            self.requests += 1
+            response = self._receive(call, request, options)
+            return response, call.limiter.learn(call.endpoint, response.status_code, response.headers)
 
     def _receive(self, call: Call, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
         """One exchange with the whole body read, so that a cut body is a failure of this attempt."""

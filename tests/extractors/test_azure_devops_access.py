@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,11 @@ from urllib.parse import unquote
 import certifi
 import pytest
 
+from extractors.azure_devops.client import AzureDevOpsClient
 from extractors.connection import Secret
 from extractors.errors import AuthError, ConfigError, ExtractError
+from extractors.http import origin_of
+from extractors.limiter import limiter_of
 from tests.extractors.azure_devops_server import AzureDevOpsServer, Fault, Organisation
 from tests.extractors.azure_devops_site import Site
 
@@ -96,6 +101,34 @@ def test_a_token_that_is_revoked_on_the_way_is_renewed_once(site: Site, organisa
     assert set(site.rows("revisions")) == site.expected_revisions()
 
 
+def test_a_token_that_ends_under_all_calls_at_once_holds_nobody_up(site: Site, organisation: Organisation) -> None:
+    """Every call that may be under way is refused, and the new token comes from the same host as the data."""
+    client = AzureDevOpsClient(site.connection(**PRINCIPAL))
+    limiter = limiter_of(origin_of(site.server.url))
+    together = threading.Barrier(limiter.width)
+    refused: list[str] = []
+    answers: list[int] = []
+
+    def end_the_token(_: str, path: str) -> None:
+        if path.endswith("/wit/fields") and len(refused) < together.parties:
+            refused.append(path)
+            together.wait(20)
+            organisation.bearers.clear()
+            raise Fault(203, "<html>Sign in</html>", {"Content-Type": "text/html"})
+
+    client.fields()
+    organisation.faults = [end_the_token]
+    readers = [threading.Thread(target=lambda: answers.append(len(client.fields())), daemon=True) for _ in range(30)]
+    for reader in readers:
+        reader.start()
+    ends_at = time.monotonic() + 30
+    for reader in readers:
+        reader.join(max(0.0, ends_at - time.monotonic()))
+    assert len(refused) == together.parties
+    assert len(answers) == len(readers)
+    assert site.asked("/oauth2/v2.0/token") <= 1 + together.parties
+
+
 def test_a_principal_that_may_not_come_in_is_an_error_and_no_loop(site: Site, organisation: Organisation) -> None:
     organisation.faults = [lambda *_: organisation.bearers.clear() or _raise_401()]  # type: ignore[func-returns-value]
     with pytest.raises(AuthError):
@@ -123,9 +156,6 @@ def test_a_collection_of_a_server(tmp_path: Path, organisation: Organisation, ba
 
 def test_delays_that_a_good_answer_tells_slow_the_next_calls_down(site: Site, organisation: Organisation) -> None:
     """`X-RateLimit-Delay` says how long this call was held back; nothing has to be waited out, but the pace drops."""
-    from extractors.http import origin_of
-    from extractors.limiter import limiter_of
-
     whole = organisation.answer
 
     def delayed(method: str, path: str, query: dict[str, str], body: Any) -> Any:
