@@ -50,9 +50,9 @@ class Suite:
             raise ValueError(f"{self.name}: a measure's name stands there twice")
 
 
-def rows(minimum: int, meaning: str, where: str = "true") -> Measure:
+def rows(minimum: int, meaning: str, where: str = "true", *, is_blocking: bool = True) -> Measure:
     """At least so many rows."""
-    return Measure("row_count", meaning, f"count(*) filter (where {where})", minimum=minimum)
+    return Measure("row_count", meaning, f"count(*) filter (where {where})", minimum=minimum, is_blocking=is_blocking)
 
 
 def never(name: str, where: str, meaning: str, *, examples: str | None = None, is_blocking: bool = True) -> Measure:

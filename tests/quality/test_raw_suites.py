@@ -117,6 +117,37 @@ def test_an_empty_connection_fails(runner: Runner, landed: Landed):
     assert all(failed[f"{name} row_count"].is_blocking for name in NEEDED)
 
 
+def _survey(landed: Landed, *coverage: dict[str, Any]) -> None:
+    """A survey tool without a single answer whose run says so much of its coverage."""
+    shared = {"stream": "surveys/responses", "project": "S1", "got": 0}
+    told = [record("pmo/coverage", f"c{number}") | shared | row for number, row in enumerate(coverage)]
+    landed.rows = {"pmo/coverage": told, "surveys/responses": []}
+    landed.rows["pmo/connections"] = [record("pmo/connections", "1", tool="surveys")]
+
+
+def test_a_new_survey_that_nobody_has_answered_warns_and_stops_nothing(runner: Runner, landed: Landed):
+    _survey(landed, {"expected": 0})
+    failed = landed.judge(runner, "surveys")
+    assert set(failed) == {"surveys/responses row_count"}
+    assert not failed["surveys/responses row_count"].is_blocking
+
+
+@pytest.mark.parametrize(
+    "coverage",
+    [
+        [{"expected": None}],  # a tool that does not count: a wrong path or column looks the same
+        [{"expected": 7, "reason": "no answer can be read"}],
+        [{"expected": 0}, {"expected": None, "project": "S2", "reason": "the survey cannot be read"}],
+    ],
+)
+def test_a_survey_without_answers_is_held_unless_the_tool_says_there_are_none(
+    runner: Runner, landed: Landed, coverage: list[dict[str, Any]]
+):
+    _survey(landed, *coverage)
+    failed = landed.judge(runner, "surveys")
+    assert failed["pmo/coverage surveys_without_answers"].is_blocking
+
+
 def test_no_file_at_all_fails(runner: Runner):
     request = RawRequest("jira", "run-2", (RawConnection(CLOUD),), NOW, dict.fromkeys(STREAMS, ()))
     failed = {f"{each.asset} {each.name}" for each in judge_raw(runner, request) if not each.passed}

@@ -8,12 +8,20 @@ KEYS = ("record_id", "extracted_at", "run_id", "batch_id", "is_deleted", "payloa
 
 
 def raw_suite(
-    stream: str, *measures: Measure, minimum: int = 0, has_payload: bool = True, is_required: str | None = None
+    stream: str,
+    *measures: Measure,
+    minimum: int = 0,
+    has_payload: bool = True,
+    is_required: str | None = None,
+    may_lack_rows: bool = False,
 ) -> Suite:
-    """The suite of one stream. `minimum`: live rows that a connection must have, and why (`is_required`)."""
+    """The suite of one stream. `minimum`: live rows that a connection must have, and why (`is_required`).
+
+    `may_lack_rows`: fewer are only reported.
+    """
     meaning = is_required or "counts the live rows; the tool may have none"
     common = [
-        rows(minimum, meaning, "not is_deleted"),
+        rows(minimum, meaning, "not is_deleted", is_blocking=not may_lack_rows),
         never(
             "missing_keys",
             f"is_new and ({' or '.join(f'{key} is null' for key in KEYS)})",

@@ -35,6 +35,8 @@ CONNECTIONS = raw_suite(
     has_payload=False,
 )
 
+_ANSWERS = "run_id = this_run_id and stream = 'surveys/responses'"
+
 COVERAGE = raw_suite(
     "pmo/coverage",
     Measure(
@@ -54,6 +56,15 @@ COVERAGE = raw_suite(
         "run_id = this_run_id and reason is not null and (coalesce(skipped, 0) > 0 or got < expected)",
         "nothing had to be left out",
         examples="stream || ' of ' || project || ': ' || reason",
+    ),
+    Measure(
+        "surveys_without_answers",
+        # A wrong path or column gives no answers either; where the source itself counts none, there are none.
+        "a survey connection without a single answer is one whose source says that there are none",
+        f"case when coalesce(sum(got) filter (where {_ANSWERS}), 0) = 0"
+        f" then count(*) filter (where {_ANSWERS} and coalesce(expected, 1) > 0) else 0 end",
+        0,
+        0,
     ),
     Measure(
         "projects_no_longer_covered",

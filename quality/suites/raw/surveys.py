@@ -24,8 +24,9 @@ SUITES = (
         ),
         warn_if("without_date", "is_new and not is_deleted and submitted_at is null", "a response has a date"),
         minimum=1,
-        is_required="a survey without a single response means a wrong path or column",
+        is_required="somebody has answered; a new survey may be empty, then the coverage says 0 of 0",
         has_payload=False,
+        may_lack_rows=True,  # what nobody can explain is blocked by the coverage: surveys_without_answers
     ),
     raw_suite(
         "surveys/invitations",
