@@ -67,7 +67,9 @@ def _repeat(store: Store, issues: int) -> None:
 
 
 def _forget(store: Store, number: int) -> None:
-    for table, column in (("issues", "id"), ("documents", "id"), ("issue_sprints", "issue_id")):
+    for table, column in (
+        ("issues", "id"), ("documents", "id"), ("issue_sprints", "issue_id"), ("worklogs", "issue_id"),
+    ):  # fmt: skip
         store.db.execute(f"delete from {table} where {column} = ?", (number,))
 
 
@@ -88,6 +90,7 @@ def _copy(store: Store, number: int, copy: int) -> None:
     doc, histories, count = store.rows("select doc, histories, history_count from documents where id = ?", (number,))[0]
     issue = msgspec.json.decode(doc, type=StoredIssue)
     issue.id, issue.key, issue.self = str(new_id), key, issue.self.replace(str(number), str(new_id))
+    _copy_worklogs(store, number, issue, copy)
     values = (new_id, msgspec.json.encode(issue), histories, count)
     store.db.execute("insert into documents values (?, ?, ?, ?)", values)
     for table, column in (("issue_sprints", "sprint_id"), ("issue_versions", "version_id")):
@@ -95,6 +98,20 @@ def _copy(store: Store, number: int, copy: int) -> None:
             f"insert into {table} select {column}, ? from {table} where issue_id = ?",
             (new_id, number),
         )
+
+
+def _copy_worklogs(store: Store, number: int, issue: StoredIssue, copy: int) -> None:
+    """Its worklogs too, or the issue would say another time than they do and would be asked for them one by one."""
+    if (shown := issue.fields.get("worklog")) is None:
+        return
+    log = msgspec.json.decode(shown)
+    for entry in log["worklogs"]:
+        entry["id"], entry["issueId"] = str(int(entry["id"]) + copy * _ID_STEP), issue.id
+    issue.fields["worklog"] = msgspec.Raw(msgspec.json.encode(log))
+    store.db.execute(
+        "insert into worklogs select id + ?, ?, updated from worklogs where issue_id = ?",
+        (copy * _ID_STEP, int(issue.id), number),
+    )
 
 
 def sizes(path: Path) -> Iterator[tuple[str, float]]:
