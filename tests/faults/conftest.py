@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from sandbox.model import Tool
+from sandbox.servers.survey_desk import Reply
+from tests.extractors import survey_tools
 from tests.extractors.azure_devops_server import AzureDevOpsServer, Organisation
 from tests.extractors.jira_life import Life, living
 from tests.extractors.sandbox_site import Sandbox, served
-from tests.faults.trials import Site
+from tests.extractors.survey_tools import TOOLS, Tools, edit, reply
+from tests.faults.sites import Site
 
 ITEMS = 60
 
@@ -36,15 +39,32 @@ def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["jira_cloud", "jira_data_center", "azure_devops", "surveys"])
-def site(request: pytest.FixtureRequest, sandbox: Sandbox, inbox: Path) -> Site:
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools]:
+    """Survey tools with a hundred answers to one survey, and sixty to another."""
+    with survey_tools.served(tmp_path_factory.mktemp("desk"), _replies()) as tools:
+        yield tools
+
+
+def _replies() -> list[Reply]:
+    scored = [reply(number, number % 11, days_ago=1 + number % 40) for number in range(1, 101)]
+    return [*scored, *(reply(200 + number, 1 + number % 5, form="csat") for number in range(60))]
+
+
+@pytest.fixture(params=["jira_cloud", "jira_data_center", "azure_devops", "survey_file", *TOOLS])
+def site(request: pytest.FixtureRequest) -> Site:
     """Each source in turn."""
+    name = str(request.param)
+    if name == "survey_file":
+        return Site(name, "surveys", str(request.getfixturevalue("inbox") / "*.csv"), kind=name)
+    if name in TOOLS:
+        return Site(name, "surveys", request.getfixturevalue("desk").url, kind=name)
+    sandbox: Sandbox = request.getfixturevalue("sandbox")
     return {
-        "jira_cloud": Site("jira", sandbox.cloud),
-        "jira_data_center": Site("jira", sandbox.data_center),
-        "azure_devops": Site("azure_devops", f"http://127.0.0.1:{sandbox.port_base + 2}/pmo"),
-        "surveys": Site("surveys", str(inbox / "*.csv")),
-    }[request.param]
+        "jira_cloud": Site(name, "jira", sandbox.cloud),
+        "jira_data_center": Site(name, "jira", sandbox.data_center),
+        "azure_devops": Site(name, "azure_devops", f"http://127.0.0.1:{sandbox.port_base + 2}/pmo"),
+    }[name]
 
 
 @dataclass(frozen=True)
@@ -56,23 +76,39 @@ class Growing:
     changed: tuple[str, ...]
 
 
-@pytest.fixture(params=[Tool.JIRA_CLOUD, Tool.JIRA_DC, Tool.AZURE_DEVOPS])
+@pytest.fixture(params=["jira_cloud", "jira_dc", "azure_devops", *TOOLS])
 def growing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Growing]:
-    """Each tool in turn. Nobody says when Jira's items were deleted; those of Azure DevOps lie in the recycle bin."""
-    if request.param is Tool.AZURE_DEVOPS:
+    """Each tool in turn. Nobody says when Jira's items were deleted; most of Azure DevOps' lie in the recycle bin."""
+    name = str(request.param)
+    if name in TOOLS:
+        replies = _replies()
+        with survey_tools.served(tmp_path / "desk", replies) as tools:
+            site = Site(name, "surveys", tools.url, is_census=True, kind=name)
+            yield Growing(site, lambda: _week_of_answers(tools), ("surveys/responses",))
+        return
+    if name == "azure_devops":
         organisation = _organisation()
         with AzureDevOpsServer(organisation) as server:
-            site = Site("azure_devops", server.url, is_census=True)
+            site = Site(name, "azure_devops", server.url, is_census=True)
             changed = ("azure_devops/revisions", "azure_devops/deleted_items")
             yield Growing(site, lambda: _week_of_azure_devops(organisation), changed)
         return
     now, dice = datetime(2027, 2, 1, tzinfo=UTC), random.Random("a week")  # noqa: S311
-    with living(tmp_path, request.param, "Europe/London", now, dice) as (life, url):
+    with living(tmp_path, Tool(name), "Europe/London", now, dice) as (life, url):
         for _ in range(30):
             life.create()
-        yield Growing(
-            Site("jira", url, is_census=True), lambda: _week_of_jira(life), ("jira/issues", "jira/issue_changes")
-        )
+        site = Site(name, "jira", url, is_census=True)
+        yield Growing(site, lambda: _week_of_jira(life), ("jira/issues", "jira/issue_changes"))
+
+
+def _week_of_answers(tools: Tools) -> None:
+    """Some are put right, some withdrawn, new ones come."""
+    for number, one in enumerate(list(tools.desk.all)):
+        if number % 9 == 0:
+            edit(one, 1 + number % 5)
+        elif number % 20 == 5:
+            tools.desk.all.remove(one)
+    tools.desk.all += [reply(300 + number, number % 11, days_ago=0.1) for number in range(50)]
 
 
 def _week_of_jira(life: Life) -> None:
@@ -99,13 +135,17 @@ def _organisation() -> Organisation:
 
 
 def _week_of_azure_devops(organisation: Organisation) -> None:
+    """Among others: 10 and 30 lie in the recycle bin, 20 was destroyed from there, 7 and 18 by no way that shows."""
     organisation.clock += timedelta(days=6)
     for item_id in range(3, 31):
-        if item_id % 10 == 0:
+        if item_id in (7, 18):
+            organisation.destroy(item_id)
+        elif item_id % 10 == 0:
             organisation.delete(item_id)
         elif item_id % 4 == 1:
             organisation.change(item_id, **{"System.TeamProject": "Bank", "System.AreaPath": "Bank"})
         else:
             organisation.change(item_id, **{"System.State": "Closed"})
+    organisation.destroy(20)
     for item_id in range(31, 41):
         organisation.create(item_id, "Shop")

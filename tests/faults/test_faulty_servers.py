@@ -10,7 +10,8 @@ import pytest
 
 from tests.extractors.sandbox_site import Sandbox
 from tests.faults.comparing import Undisturbed, assert_whole_batches
-from tests.faults.trials import Site, run_and_tell, run_to_end
+from tests.faults.sites import Site
+from tests.faults.trials import run_and_tell, run_to_end
 
 pytestmark = pytest.mark.slow
 SITES = ["jira_cloud", "jira_data_center", "azure_devops"]

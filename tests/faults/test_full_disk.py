@@ -13,7 +13,8 @@ import pytest
 from tests.end_to_end.figures import figures
 from tests.end_to_end.workspace import Workspace
 from tests.faults.comparing import assert_whole_batches, cursor, records, unknown_files
-from tests.faults.trials import Site, run_on_full_disk, run_to_end
+from tests.faults.sites import Site
+from tests.faults.trials import run_on_full_disk, run_to_end
 
 PMO = Path(sys.executable).parent / "pmo"
 SURVEY = """

@@ -12,10 +12,10 @@ import pytest
 
 from tests.faults.comparing import Undisturbed, assert_next_run_lands_nothing, batches_with_rows, records
 from tests.faults.conftest import Growing
-from tests.faults.trials import Site, kill_at_point, run_to_end, sampled
+from tests.faults.sites import Site
+from tests.faults.trials import kill_at_point, run_to_end, sampled
 
 FEW = 9
-BATCHES = 4  # survey files are landed in one batch, whatever their number
 
 
 @pytest.mark.slow
@@ -24,9 +24,9 @@ def test_a_kill_at_every_commit_point(site: Site, tmp_path: Path) -> None:
     alone = Undisturbed(site, tmp_path / "alone")
     assert alone.points > 10
     batches = batches_with_rows(site, tmp_path / "alone")
-    assert site.tool == "surveys" or batches >= BATCHES
+    assert batches >= site.fewest_batches
     between = 0
-    for number, point in enumerate(sampled(range(1, alone.points + 1), FEW, site.tool)):
+    for number, point in enumerate(sampled(range(1, alone.points + 1), FEW, site.name)):
         home = tmp_path / "killed"
         kill_at_point(site, home, point)
         between += 0 < batches_with_rows(site, home) < batches
@@ -34,7 +34,7 @@ def test_a_kill_at_every_commit_point(site: Site, tmp_path: Path) -> None:
         if number % 10 == 0:
             assert_next_run_lands_nothing(site, home)
         shutil.rmtree(home)
-    assert between or site.tool == "surveys", "no kill fell between two batches with rows"
+    assert between or site.fewest_batches == 1, "no kill fell between two batches with rows"
 
 
 @pytest.mark.slow
@@ -50,7 +50,7 @@ def test_kills_of_an_incremental_run(growing: Growing, tmp_path: Path) -> None:
     alone = Undisturbed(site, tmp_path / "alone")
     assert alone.records.keys() == first.keys()
     assert all(alone.records[stream] > first[stream] for stream in growing.changed)
-    for point in sampled(range(1, alone.points + 1), FEW, site.target[-1]):
+    for point in sampled(range(1, alone.points + 1), FEW, site.name):
         home = tmp_path / "killed"
         shutil.copytree(before, home)
         kill_at_point(site, home, point)

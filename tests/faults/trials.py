@@ -16,7 +16,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,16 +27,16 @@ from deltalake.table import TableAlterer, TableOptimizer
 import extractors.ledger
 from extractors.azure_devops import feeds
 from extractors.azure_devops.client import AzureDevOpsClient
-from extractors.azure_devops.source import AzureDevOpsSource
-from extractors.connection import AzureDevOpsConnection, JiraConnection, Secret, SurveyFileConnection, SurveyQuestion
 from extractors.errors import ExtractError, LandingError
 from extractors.jira import bulk, issues
-from extractors.jira.source import JiraSource
 from extractors.landing import Landing, Run
-from extractors.surveys.source import SurveyFileSource
+from extractors.surveys.api import source as survey_api
+from extractors.surveys.qualtrics import client as qualtrics
+from extractors.surveys.surveymonkey import client as surveymonkey
+from extractors.surveys.typeform import client as typeform
+from tests.faults.sites import Site
 
 T = TypeVar("T")
-TOKEN = Secret("any-token-of-the-tests")
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.faults.trials"])
 
@@ -61,6 +60,10 @@ SMALL_BATCHES: list[tuple[Any, str, Any]] = [
     (AzureDevOpsClient.revisions, "__defaults__", (40,)),  # its page size, which is bound with the function
     (feeds, "APPEND_ROWS", 40),
     (feeds, "COMMIT_ROWS", 40),
+    (survey_api, "COMMIT_RESPONSES", 40),
+    (qualtrics, "EXPORT_RESPONSES", 40),
+    (surveymonkey, "PAGE", 40),
+    (typeform, "PAGE", 40),
 ]
 """So that the few records of a trial become several batches, and a kill falls between two of them."""
 
@@ -69,42 +72,17 @@ ALL = "PMO_ALL_KILLS"
 
 
 def sampled(trials: Sequence[T], few: int, seed: str) -> list[T]:
-    """A seeded sample, one of each of `few` stretches; all, if the environment variable PMO_ALL_KILLS is set."""
-    if os.environ.get(ALL) or few >= len(trials):
+    """A seeded sample, one of each of `few` stretches; all, if the environment variable PMO_ALL_KILLS is 1.
+
+    `2/5` is the second of five parts of them all, each spread over the whole run.
+    """
+    part, _, parts = os.environ.get(ALL, "").partition("/")
+    if part:
+        return list(trials[int(part) - 1 :: int(parts or 1)])
+    if few >= len(trials):
         return list(trials)
     dice = random.Random(seed)  # noqa: S311
     return [trials[int((stretch + dice.random()) * len(trials) / few)] for stretch in range(few)]
-
-
-@dataclass(frozen=True)
-class Site:
-    """What is extracted: `tool` jira, azure_devops or surveys; `target` a URL or a pattern of files."""
-
-    tool: str
-    target: str
-    is_census: bool = False  # every run compares all ids, too
-
-    @property
-    def connection_id(self) -> str:
-        return f"{self.tool}-a"
-
-    def source(self) -> JiraSource | AzureDevOpsSource | SurveyFileSource:
-        if self.tool == "jira":
-            return JiraSource(
-                JiraConnection(id=self.connection_id, url=self.target, token=TOKEN, username="me@example.com")
-            )
-        if self.tool == "azure_devops":
-            return AzureDevOpsSource(AzureDevOpsConnection(id=self.connection_id, url=self.target, token=TOKEN))
-        return SurveyFileSource(
-            SurveyFileConnection(
-                id=self.connection_id,
-                path=self.target,
-                survey="customer",
-                questions=(SurveyQuestion(metric="nps", score_column="score"),),
-                submitted_at_column="submitted_at",
-                response_id_column="response_id",
-            )
-        )
 
 
 def extract(site: Site, home: Path) -> list[str]:
