@@ -28,9 +28,7 @@
 
 {#- Sum of estimates as the contract has it: 0 over no items, NULL over items that are all unestimated, else of the known. -#}
 {%- macro sum_points(points, condition) -%}
-    case
-        when count(*) filter (where {{ condition }}) = 0 then 0 else sum({{ points }}) filter (where {{ condition }})
-    end
+    case when count(*) filter (where {{ condition }}) = 0 then 0 else {{ exact_sum(points, condition) }} end
 {%- endmacro -%}
 
 {#- A comma-separated list of ids as text that is the same for the same set of ids; NULL for none. -#}

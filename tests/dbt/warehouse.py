@@ -75,6 +75,7 @@ class Warehouse:
     batches: list[Row] = field(default_factory=list)
     published_figures: list[Row] = field(default_factory=list)  # what dbt reads of the log of publications
     published: dict[str, list[Row]] = field(default_factory=dict)  # tables of the last publication
+    reached_at: dict[str, datetime] = field(default_factory=dict)  # connection → start of its last run, if not `now`
 
     def connection(self, connection_id: str, tool: str, **values: Any) -> Warehouse:
         """A configured connection with one final accepted batch at `now`."""
@@ -116,7 +117,7 @@ class Warehouse:
         if connection_id not in self.connections:
             self.connection(connection_id, "jira", time_zone=time_zone)
         for stream, rows in streams.items():
-            self.land(f"jira/{stream}", (_with_record_id(f"jira/{stream}", row) for row in rows), connection_id)
+            self.land(f"jira/{stream}", (with_record_id(f"jira/{stream}", row) for row in rows), connection_id)
         return self
 
     def azure(self, connection_id: str = "azure", time_zone: str = "UTC", **streams: Sequence[Row]) -> Warehouse:
@@ -125,7 +126,7 @@ class Warehouse:
             self.connection(connection_id, "azure_devops", time_zone=time_zone)
         for stream, rows in streams.items():
             name = f"azure_devops/{stream}"
-            self.land(name, (_with_record_id(name, row) for row in rows), connection_id)
+            self.land(name, (with_record_id(name, row) for row in rows), connection_id)
         return self
 
     def surveys(self, connection_id: str = "surveys", **streams: Sequence[Row]) -> Warehouse:
@@ -136,10 +137,12 @@ class Warehouse:
             self.land(f"surveys/{stream}", rows, connection_id)
         return self
 
-    def build(self, select: str | None = None, command: str = "build") -> duckdb.DuckDBPyConnection:
+    def build(
+        self, select: str | None = None, command: str = "build", profiles: Path = PROJECT
+    ) -> duckdb.DuckDBPyConnection:
         """Run dbt over the rows; a failure of a model or test fails the caller. Returns the warehouse, read-only."""
         self._write_inputs()
-        run_dbt(self.home, self.seeds, command, select)
+        run_dbt(self.home, self.seeds, command, select, profiles)
         warehouse = duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True)
         warehouse.execute("set TimeZone = 'UTC'")
         return warehouse
@@ -179,7 +182,7 @@ class Warehouse:
         return {
             "batch_id": f"{connection_id}:final",
             "run_id": "run",
-            "run_started_at": self.now,
+            "run_started_at": self.reached_at.get(connection_id, self.now),
             "connection_id": connection_id,
             "kind": self.connections[connection_id]["kind"],
             "sequence": 1000 + number,
@@ -197,12 +200,14 @@ def _typed(value: Any, kind: pa.DataType) -> Any:
     return value
 
 
-def _with_record_id(stream: str, row: Row) -> Row:
+def with_record_id(stream: str, row: Row) -> Row:
+    """The row with the id that the extractor gives such a record, unless it has one."""
     keys: Mapping[str, tuple[str, ...]] = {
         "jira/issues": ("issue_id",),
         "jira/issue_changes": ("issue_id", "history_id", "item_number"),
         "jira/sprints": ("sprint_id",),
         "jira/statuses": ("status_id",),
+        "jira/resolutions": ("resolution_id",),
         "jira/boards": ("board_id",),
         "jira/board_items": ("board_id", "issue_id"),
         "jira/projects": ("project_id",),
@@ -224,8 +229,17 @@ def _write(path: Path, rows: list[Row], schema: pa.Schema) -> None:
 _manifest: Any = None
 
 
-def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select: str | None = None) -> None:
-    """Run dbt in this process on `home`. The project is parsed once per process; its unit tests are left out."""
+def run_dbt(
+    home: Path,
+    seeds: Mapping[str, str],
+    command: str = "build",
+    select: str | None = None,
+    profiles: Path = PROJECT,
+) -> None:
+    """Run dbt in this process on `home`. The project is parsed once per process; its unit tests are left out.
+
+    profiles: the folder of the profiles.yml that says how DuckDB is opened.
+    """
     global _manifest
     from dbt.cli.main import dbtRunner
 
@@ -233,7 +247,7 @@ def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select
     os.environ["PMO_HOME"] = str(home)
     os.environ["PMO_SEEDS"] = str(seeds_folder)
     os.environ["DBT_ENGINE_SEND_ANONYMOUS_USAGE_STATS"] = "false"
-    options = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
+    options = ["--project-dir", str(PROJECT), "--profiles-dir", str(profiles), "--quiet"]
     options += ["--target-path", str(seeds_folder.parent / "target"), "--log-path", str(home / "dbt" / "logs")]
     options += ["--log-level-file", "none", "--no-write-json"]  # both cost more than a small build
     if _manifest is None:

@@ -27,7 +27,7 @@ with
         select
             connection_id,
             raw_resolution,
-            any_value(resolution_id) as resolution_id,
+            min(resolution_id) as resolution_id,
             arg_min(resolution, (preference, resolution)) as resolution,
         from seen
         where raw_resolution is not null

@@ -97,41 +97,34 @@ with
             min(intervals.entered_at) filter (where intervals.sequence = based.start_sequence) as started_at,
             min(intervals.entered_at) filter (where intervals.sequence = based.done_sequence) as done_at,
             min(intervals.entered_at) filter (where intervals.sequence = based.cancelled_sequence) as cancelled_at,
-            sum(intervals.points_at_entry) filter (where intervals.sequence = based.done_sequence) as points,
+            min(intervals.points_at_entry) filter (where intervals.sequence = based.done_sequence) as points,
             min(intervals.project_key) filter (where intervals.sequence = based.home_sequence) as project_key,
             min(intervals.team_key) filter (where intervals.sequence = based.home_sequence) as team_key,
             min(intervals.item_type) filter (where intervals.sequence = based.home_sequence) as item_type,
             min(intervals.type_group) filter (where intervals.sequence = based.home_sequence) as type_group,
             bool_or(intervals.is_subtask) filter (where intervals.sequence = based.home_sequence) as is_subtask,
+            {% set is_spent = (
+                "intervals.sequence >= based.base_sequence and intervals.sequence < based.end_sequence"
+            ) -%}
+            {% set is_open = is_spent ~ " and intervals.stage not in ('done', 'cancelled')" -%}
             coalesce(
-                sum(intervals.hours - intervals.blocked_hours) filter (
-                    where
-                        intervals.stage = 'in_progress'
-                        and intervals.sequence >= based.base_sequence
-                        and intervals.sequence < based.end_sequence
-                ),
+                {{
+                    exact_sum(
+                        "intervals.hours - intervals.blocked_hours", is_spent ~ " and intervals.stage = 'in_progress'"
+                    )
+                }},
                 0
             ) as active_hours,
             coalesce(
-                sum(
-                    case when intervals.stage = 'in_progress' then intervals.blocked_hours else intervals.hours end
-                ) filter (
-                    where
-                        intervals.stage not in ('done', 'cancelled')
-                        and intervals.sequence >= based.base_sequence
-                        and intervals.sequence < based.end_sequence
-                ),
+                {{
+                    exact_sum(
+                        "case when intervals.stage = 'in_progress' then intervals.blocked_hours else intervals.hours end",
+                        is_open,
+                    )
+                }},
                 0
             ) as waiting_hours,
-            coalesce(
-                sum(intervals.blocked_hours) filter (
-                    where
-                        intervals.stage not in ('done', 'cancelled')
-                        and intervals.sequence >= based.base_sequence
-                        and intervals.sequence < based.end_sequence
-                ),
-                0
-            ) as blocked_hours,
+            coalesce({{ exact_sum("intervals.blocked_hours", is_open) }}, 0) as blocked_hours,
         from based
         inner join intervals on based.item_key = intervals.item_key
         group by based.item_key, based.policy_id

@@ -22,9 +22,8 @@ with
         select
             intervals.item_key,
             intervals.sequence,
-            sum(
-                {{ hours_between("states.valid_from", "coalesce(states.valid_to, intervals.measured_to_at)") }}
-            ) as blocked_hours,
+            {{ exact_sum(hours_between("states.valid_from", "coalesce(states.valid_to, intervals.measured_to_at)")) }}
+            as blocked_hours,
         from states
         inner join
             intervals

@@ -54,7 +54,7 @@ with
             time_zone,
             day_date,
             list({'from_us':from_us, 'to_us':to_us} order by from_us) as stretches,
-            sum(to_us - from_us) / 3600000000.0 as working_hours,
+            sum(to_us - from_us) as working_us,
         from pieces
         group by calendar_id, time_zone, day_date
     )
@@ -64,11 +64,12 @@ select
     teams.time_zone,
     days.day_date,
     coalesce(
-        sum(working_days.working_hours) over (
+        sum(working_days.working_us) over (
             partition by teams.calendar_id, teams.time_zone
             order by days.day_date
             rows between unbounded preceding and 1 preceding
-        ),
+        )
+        / 3600000000.0,
         0
     ) as hours_before,
     coalesce(working_days.stretches, []) as stretches,

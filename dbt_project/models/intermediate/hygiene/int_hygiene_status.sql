@@ -15,19 +15,19 @@ with
             || coalesce(projects.project_key, '') as subject_key,
             statuses.connection_id,
             cast(null as varchar) as item_key,
-            any_value(statuses.status) as subject,
+            min(statuses.status) as subject,
             cast(null as varchar) as title,
             cast(null as varchar) as sprint_key,
             cast(null as varchar) as person_key,
             cast(null as varchar) as team_key,
             projects.project_key,
-            any_value(connections.url) as source_url,
+            min(connections.url) as source_url,
             'No stage is known for status "'
-            || any_value(statuses.status)
+            || min(statuses.status)
             || '" (id '
             || statuses.status_id
             || ') in '
-            || coalesce(any_value(projects.project), 'its project')
+            || coalesce(min(projects.project), 'its project')
             || '; its items count as todo.' as finding,
             cast(null as timestamp) as since_at
         from statuses
@@ -53,9 +53,9 @@ with
             arrivals.project_key,
             arrivals.stretch,
             earlier.status_id as from_status_id,
-            any_value(earlier.status) as from_status,
+            min(earlier.status) as from_status,
             arrivals.status_id as to_status_id,
-            any_value(stays.status) as to_status,
+            min(stays.status) as to_status,
             count(distinct stays.item_key) as moved_items,
             min(stays.entered_at) as first_at,
             max(stays.entered_at) as last_at,

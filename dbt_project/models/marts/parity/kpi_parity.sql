@@ -13,7 +13,7 @@ with
             count(*) filter (where outcome = 'removed') as removed_items,
             count(*) filter (where is_added) as added_items,
             count(*) filter (where outcome = 'completed_elsewhere') as completed_elsewhere_items,
-            coalesce(sum(points_at_close) filter (where outcome = 'completed'), 0) as completed_points
+            coalesce({{ exact_sum("points_at_close", "outcome = 'completed'") }}, 0) as completed_points
         from tool_items
         group by sprint_key
     ),
@@ -60,7 +60,13 @@ with
         {% endfor %}
     ),
     by_reason as (
-        select sprint_key, policy_id, measure, reason_id, count(*) as items, sum(our_value - tool_value) as difference
+        select
+            sprint_key,
+            policy_id,
+            measure,
+            reason_id,
+            count(*) as items,
+            {{ exact_sum("our_value - tool_value") }} as difference
         from differences
         group by sprint_key, policy_id, measure, reason_id
     ),
@@ -70,7 +76,7 @@ with
             policy_id,
             measure,
             sum(items) as items,
-            sum(difference) as difference,
+            {{ exact_sum("difference") }} as difference,
             string_agg(reason_id || ' (' || items || ')', ', ' order by items desc, reason_id) as reasons
         from by_reason
         group by sprint_key, policy_id, measure

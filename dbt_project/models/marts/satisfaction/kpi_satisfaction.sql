@@ -132,7 +132,7 @@ with
             -- Scores of different scales have no mean.
             case
                 when min(dated.scale_min) = max(dated.scale_min) and min(dated.scale_max) = max(dated.scale_max)
-                then avg(dated.score)
+                then {{ exact_mean("dated.score", "dated.score is not null") }}
             end as score_mean,
             max(thresholds.min_responses) as min_responses
         from dated

@@ -1,5 +1,5 @@
 -- One row per sprint, policy and day in the team's time zone, from the day of the start to the day of the close.
--- Summed from the deltas of fct_sprint_event, so items x days is never materialised.
+-- Summed from the deltas of fct_sprint_event, so items x days is never materialised; in decimals until the end.
 with
     bounds as (select * from {{ ref("int_sprint_bounds") }}),
     events as (select * from {{ ref("fct_sprint_event") }}),
@@ -32,22 +32,20 @@ with
             events.policy_id,
             {{ local_date("events.event_at", "sprint_spans.time_zone") }} as day_date,
             sum(events.delta_items) as delta_items,
-            sum(events.delta_points) as delta_points,
-            sum(events.delta_hours) as delta_hours,
+            sum({{ exact("events.delta_points") }}) as delta_points,
+            sum({{ exact("events.delta_hours") }}) as delta_hours,
             sum(events.completed_delta_items) as completed_delta_items,
-            sum(events.completed_delta_points) as completed_delta_points,
+            sum({{ exact("events.completed_delta_points") }}) as completed_delta_points,
             sum(abs(events.delta_items + events.completed_delta_items)) filter (
                 where events.event_type = 'added'
             ) as added_items,
-            sum(abs(events.delta_points + events.completed_delta_points)) filter (
-                where events.event_type = 'added'
-            ) as added_points,
+            {{ exact_sum("abs(events.delta_points + events.completed_delta_points)", "events.event_type = 'added'") }}
+            as added_points,
             sum(abs(events.delta_items + events.completed_delta_items)) filter (
                 where events.event_type = 'removed'
             ) as removed_items,
-            sum(abs(events.delta_points + events.completed_delta_points)) filter (
-                where events.event_type = 'removed'
-            ) as removed_points
+            {{ exact_sum("abs(events.delta_points + events.completed_delta_points)", "events.event_type = 'removed'") }}
+            as removed_points
         from events
         inner join
             sprint_spans on events.sprint_key = sprint_spans.sprint_key and events.policy_id = sprint_spans.policy_id
@@ -113,12 +111,12 @@ with
             sprint_spans.connection_id,
             sprint_spans.team_key,
             cast(running.remaining_items as bigint) as remaining_items,
-            running.remaining_points,
-            running.remaining_hours,
+            cast(running.remaining_points as double) as remaining_points,
+            cast(running.remaining_hours as double) as remaining_hours,
             cast(running.remaining_items + running.completed_items as bigint) as scope_items,
-            running.remaining_points + running.completed_points as scope_points,
+            cast(running.remaining_points + running.completed_points as double) as scope_points,
             cast(running.completed_items as bigint) as completed_items,
-            running.completed_points,
+            cast(running.completed_points as double) as completed_points,
             cast(running.added_items as bigint) as added_items,
             running.added_points,
             cast(running.removed_items as bigint) as removed_items,

@@ -39,7 +39,7 @@ with
             count(*) filter (where outcome = 'not_completed') as not_completed_items,
             {{ sum_points("points_at_close", "outcome = 'not_completed'") }} as not_completed_points,
             count(*) filter (where outcome = 'completed_elsewhere') as completed_elsewhere_items,
-            coalesce(sum(estimate_change_points), 0) as estimate_change_points,
+            coalesce({{ exact_sum("estimate_change_points") }}, 0) as estimate_change_points,
             count(*) filter (where outcome = 'completed' and is_committed) as completed_committed_items,
             {{ sum_points("points_at_close", "outcome = 'completed' and is_committed") }} as completed_committed_points,
             -- An item that is added and removed again counts in both.
@@ -47,7 +47,7 @@ with
                 when count(*) filter (where is_added or is_removed) = 0
                 then 0
                 when count(points_at_add) + count(points_at_remove) > 0
-                then coalesce(sum(points_at_add), 0) + coalesce(sum(points_at_remove), 0)
+                then {{ exact_sum("coalesce(points_at_add, 0) + coalesce(points_at_remove, 0)") }}
             end as changed_points
         from sprint_items
         group by sprint_key, policy_id
@@ -86,11 +86,10 @@ with
         select
             windows.sprint_key,
             windows.policy_id,
-            avg(coalesce(closed.completed_points, 0)) filter (where windows.is_in_mean) as velocity_mean_points,
-            stddev_samp(coalesce(closed.completed_points, 0)) filter (
-                where windows.is_in_mean
-            ) as velocity_stddev_points,
-            avg(coalesce(closed.completed_points, 0)) filter (where windows.is_before) as velocity_mean_before_points
+            {{ exact_mean("coalesce(closed.completed_points, 0)", "windows.is_in_mean") }} as velocity_mean_points,
+            {{ exact_deviation("coalesce(closed.completed_points, 0)", "windows.is_in_mean") }}
+            as velocity_stddev_points,
+            {{ exact_mean("coalesce(closed.completed_points, 0)", "windows.is_before") }} as velocity_mean_before_points
         from windows
         inner join
             measures as closed on windows.window_sprint_key = closed.sprint_key and windows.policy_id = closed.policy_id
