@@ -109,15 +109,26 @@ def explain(
     kpi: Annotated[str, typer.Argument(metavar="KPI", help="The KPI's id, e.g. velocity or lead_time_p85.")],
     team: Annotated[str | None, typer.Option(help="Name of a team.")] = None,
     project: Annotated[str | None, typer.Option(help="Name or key of a project.")] = None,
+    portfolio: Annotated[str | None, typer.Option(help="Name of a portfolio or program.")] = None,
+    connection: Annotated[str | None, typer.Option(help="Id or name of a connection.")] = None,
+    item_type: Annotated[str | None, typer.Option(help="Name of an item type.")] = None,
+    survey: Annotated[str | None, typer.Option(help="Name of a survey.")] = None,
     sprint: Annotated[str | None, typer.Option(help="Name of a sprint.")] = None,
     period: Annotated[str | None, typer.Option(help="2024-Q1 or 2024-03; default: the latest.")] = None,
     policy: Annotated[str, typer.Option(help="Metric policy.")] = "default",
     items: Annotated[int, typer.Option(min=0, help="How many items to show.")] = 20,
+    item: Annotated[str | None, typer.Option(metavar="PROJ-12", help="Show this item of the evidence alone.")] = None,
 ) -> None:
-    """Show a value, its numerator and denominator, its items, their events and the raw records behind them."""
+    """Show a value, its numerator and denominator, its items, what happened to them, and the raw records."""
     from orchestration.commands.explain import Question, explain_value
 
-    raise typer.Exit(explain_value(Question(kpi, team, project, sprint, period, policy, items)))
+    kinds = ("team", "project", "portfolio", "connection", "item_type", "survey")
+    names = (team, project, portfolio, connection, item_type, survey)
+    scopes = [(kind, name) for kind, name in zip(kinds, names, strict=True) if name is not None]
+    if len(scopes) > 1:
+        raise typer.BadParameter(f"A value has one scope, not {' and '.join(kind for kind, _ in scopes)}.")
+    question = Question(kpi, scopes[0] if scopes else None, sprint, period, policy, items, item)
+    raise typer.Exit(explain_value(question))
 
 
 @app.command()
@@ -159,11 +170,14 @@ def sandbox_serve(
         str | None, typer.Option(help="cloud or dc, with --replay; default: what the records' own version says.")
     ] = None,
     port: Annotated[int | None, typer.Option(help="With --replay; default: the base port.")] = None,
+    story: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Tell this story in all three tools instead of simulating.")
+    ] = None,
 ) -> None:
     """Serve the stand-ins until Ctrl+C. State lies in $PMO_HOME/sandbox."""
     from orchestration.commands.sandbox import ServeOptions, serve_forever
 
-    asked = ServeOptions(seed, items, port_base, latency_ms, faults, replay, flavour, port)
+    asked = ServeOptions(seed, items, port_base, latency_ms, faults, replay, flavour, port, story)
     raise typer.Exit(serve_forever(asked))
 
 

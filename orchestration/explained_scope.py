@@ -1,7 +1,7 @@
-"""Which items belong to the scope of a scorecard value, as conditions in SQL over the published tables.
+"""Which rows belong to the scope of a scorecard value, as conditions in SQL over the published tables.
 
-A team's items are those of bridge_item_team at the instant asked for; project and type are those of the stay in a
-status that holds then. Every function returns a condition and the values bound in it.
+A team's items are those of bridge_item_team at the instant asked for; of evidence, team, project and type are those
+of the stay in a status that began with the event. Every function returns a condition and the values bound in it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,41 @@ import duckdb
 Row = dict[str, Any]
 Condition = tuple[str, list[Any]]
 
+# An item's portfolio is that of its epic, or else that of the project it was in.
+PORTFOLIO_OF_STAY = """exists (
+    select 1 from dim_work_item as placed
+    left join dim_project as today on placed.project_key = today.project_key
+    left join dim_project as project on project.project_key = stay.project_key
+    inner join dim_portfolio as node on node.portfolio_key = case
+        when placed.portfolio_key is distinct from today.portfolio_key then placed.portfolio_key
+        else project.portfolio_key end
+    where placed.item_key = stay.item_key and ? in (node.portfolio_key, node.parent_portfolio_key)
+)"""
 STAYS = {
     "project": "stay.project_key = ?",
     "connection": "stay.connection_id = ?",
     "item_type": "stay.connection_id || ':' || stay.item_type = ?",
-    "portfolio": """stay.item_key in (
-        select placed.item_key from dim_work_item as placed
-        inner join dim_portfolio as node on placed.portfolio_key = node.portfolio_key
-        where ? in (node.portfolio_key, node.parent_portfolio_key)
-    )""",
+    "portfolio": PORTFOLIO_OF_STAY,
+}
+# What a survey says that an answer is about; names that no team or project carries are scopes of their own.
+ABOUT = """(
+    response.scope_type = ? and ? = coalesce(
+        case response.scope_type when 'team' then response.team_key when 'project' then response.project_key end,
+        response.connection_id || ':' || response.scope_type || ':' || response.scope_name
+    )
+)"""
+ANSWERS = {
+    "all": ("true", 0),
+    "connection": ("response.connection_id = ?", 1),
+    "survey": ("response.connection_id || ':' || response.survey = ?", 1),
+    "portfolio": (
+        """exists (
+            select 1 from dim_project as project
+            inner join dim_portfolio as node on project.portfolio_key = node.portfolio_key
+            where project.project_key = response.project_key and ? in (node.portfolio_key, node.parent_portfolio_key)
+        )""",
+        1,
+    ),
 }
 
 
@@ -35,6 +61,20 @@ def stay_in_scope(value: Row, instant: str) -> Condition:
     return "true", []
 
 
+def event_in_scope(value: Row) -> Condition:
+    """Whether the row `stay` of fct_state_interval that began with an event is of the value's scope."""
+    if value["scope_type"] == "team":
+        return "stay.team_key = ?", [value["scope_key"]]
+    return stay_in_scope(value, "stay.entered_at")
+
+
+def answer_in_scope(value: Row) -> Condition:
+    """Whether the row `response` of fct_survey_response is of the value's scope."""
+    kind, key = value["scope_type"], value["scope_key"]
+    rolled_up, bound = ANSWERS.get(kind, ("false", 0))
+    return f"({ABOUT} or {rolled_up})", [kind, key, *[key] * bound]
+
+
 def _team_at(alias: str, instant: str) -> str:
     return f"""(
         select arg_max(team_key, valid_from) from bridge_item_team as member
@@ -42,13 +82,17 @@ def _team_at(alias: str, instant: str) -> str:
     )"""  # noqa: S608 - texts of this file
 
 
-def period_end_in(value: Row) -> str:
-    """The end of a period, bound as `?`, as an instant in UTC: its last midnight in the time zone of the scope.
+def zone_in(value: Row) -> str:
+    """The time zone of the value's days; one `?` for `zone_of_scope`.
 
-    The query offers `connection`, the item's row of dim_connection, and one more `?` for `zone_of_scope`.
+    The query offers `connection`, the item's row of dim_connection, whose zone scopes across teams take.
     """
-    zone = "?" if value["scope_type"] in {"team", "all"} else "coalesce(connection.time_zone, ?)"
-    return f"timezone('UTC', timezone({zone}, cast(? as timestamp)))"
+    return "?" if value["scope_type"] in {"team", "all"} else "coalesce(connection.time_zone, ?)"
+
+
+def period_end_in(value: Row) -> str:
+    """The end of a period, bound as a second `?`, as an instant in UTC: its last midnight in the zone of the scope."""
+    return f"timezone('UTC', timezone({zone_in(value)}, cast(? as timestamp)))"
 
 
 def zone_of_scope(session: duckdb.DuckDBPyConnection, value: Row, settings: Path) -> str:

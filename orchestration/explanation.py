@@ -8,6 +8,7 @@ stays in a stage are the evidence themselves.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
@@ -16,7 +17,15 @@ import duckdb
 
 from extractors.landing import Landing
 from orchestration.errors import PmoError
-from orchestration.explained_scope import Row, period_end_in, stay_in_scope, zone_of_scope
+from orchestration.explained_scope import (
+    Row,
+    answer_in_scope,
+    event_in_scope,
+    period_end_in,
+    stay_in_scope,
+    zone_in,
+    zone_of_scope,
+)
 from orchestration.paths import Home
 
 OCCUPANCY = {"wip", "wip_age_p85"}
@@ -29,6 +38,40 @@ COUNTED = """case policy.flow_types
         lower(stay.type_group)
     )
 end"""  # as the models decide which types a policy counts
+# Ages are measured from the start of work as the policy sees it.
+OCCUPIED = """
+    select stay.stage as role, cast(stay.entered_at as date) as event_date, stay.item_key,
+        cast(null as varchar) as response_key, item.item_ref, item.title, item.source_url,
+        case when ? = 'wip' then 1.0 else epoch(least(ended.end_at, connection.watermark_at) - case policy.start_rule
+            when 'first' then life.first_at when 'last' then life.last_at else (
+                select min(entered_at) from fct_state_interval as later
+                where later.item_key = stay.item_key and later.stage = 'in_progress'
+                    and later.sequence between coalesce(life.todo_sequence, 0) and stay.sequence
+            ) end) / 3600 end as contribution
+    from fct_state_interval as stay
+    inner join dim_work_item as item on stay.item_key = item.item_key
+    inner join dim_connection as connection on stay.connection_id = connection.connection_id
+    inner join dim_policy as policy on policy.policy_id = ? and policy.policy_version = ?
+    cross join lateral (select {end} as end_at) as ended
+    cross join lateral (
+        select min(entered_at) filter (where stage = 'in_progress') as first_at,
+            max(entered_at) filter (where stage = 'in_progress' and is_stage_entry) as last_at,
+            max(sequence) filter (where stage in ('backlog', 'todo')) as todo_sequence
+        from fct_state_interval as earlier
+        where earlier.item_key = stay.item_key and earlier.sequence <= stay.sequence
+    ) as life
+    where stay.stage in ('in_progress', 'waiting') and stay.entered_at <= connection.watermark_at
+        and stay.entered_at < ended.end_at
+        and (stay.left_at is null or stay.left_at > connection.watermark_at or stay.left_at >= ended.end_at)
+        and {counted} and {scope}
+    order by event_date, item.item_ref
+"""
+LANDED = """
+    select record_id, run_id, filename as landed_file, payload_hash, cast(extracted_at as timestamp) as extracted_at
+    from read_parquet(?, filename = true, union_by_name = true)
+    where connection_id = ? and record_id in (select unnest(?)) and not is_deleted and batch_id in (select unnest(?))
+    qualify row_number() over (partition by record_id order by extracted_at desc) = 1
+"""
 
 
 @dataclass(frozen=True)
@@ -36,12 +79,12 @@ class Question:
     """What `pmo explain` was asked. Names are those that people use."""
 
     kpi: str
-    team: str | None = None
-    project: str | None = None
+    scope: tuple[str, str] | None = None  # (type, name) as on the scorecard: team, project, portfolio …
     sprint: str | None = None
     period: str | None = None
     policy: str = "default"
     items: int = 20
+    item: str | None = None  # what people call it; of its evidence alone
 
 
 class Explanation:
@@ -81,11 +124,11 @@ class Explanation:
         """The scorecard's row that the question means; of several the latest that has a value."""
         conditions = ["scorecard.kpi_id = ?", "scorecard.policy_id = ?"]
         parameters: list[Any] = [question.kpi, question.policy]
-        for kind, name in (("team", question.team), ("project", question.project)):
-            if name is not None:
-                conditions.append("scorecard.scope_type = ? and list_contains(?, scorecard.scope_key)")
-                parameters += [kind, self._scope_keys(kind, name)]
-        if question.team is None and question.project is None and question.sprint is None:
+        if question.scope is not None:
+            kind, name = question.scope
+            conditions.append("scorecard.scope_type = ? and list_contains(?, scorecard.scope_key)")
+            parameters += [kind, self._scope_keys(kind, name)]
+        elif question.sprint is None:
             conditions.append("scorecard.scope_type = case when exists (select 1 from kpi_scorecard where kpi_id = ?"
                               " and scope_type = 'all') then 'all' else scorecard.scope_type end")  # fmt: skip
             parameters.append(question.kpi)
@@ -113,7 +156,7 @@ class Explanation:
         return found[0]
 
     def _scope_keys(self, kind: str, name: str) -> list[str]:
-        """The scopes that people call so: by name, a project also by its key."""
+        """The scopes that people call so: by name or key, a project also by the key that its tool shows."""
         found = self.rows(
             """
             select distinct scorecard.scope_key, scorecard.scope_name, project.project
@@ -126,13 +169,17 @@ class Explanation:
         )
         called = name.lower()
         keys = [
-            row["scope_key"] for row in found if called in {row["scope_name"].lower(), (row["project"] or "").lower()}
+            row["scope_key"]
+            for row in found
+            if called in {row["scope_name"].lower(), row["scope_key"].lower(), (row["project"] or "").lower()}
         ]
         if not keys:
             names = sorted({row["scope_name"] for row in found})
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
             hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise PmoError(f"The scorecard has no {kind} '{name}'.{hint} It has: {', '.join(names) or 'none'}.")
+            raise PmoError(
+                f"The scorecard has no {kind.replace('_', ' ')} '{name}'.{hint} It has: {', '.join(names) or 'none'}."
+            )
         return keys
 
     def _nothing(self, question: Question) -> str:
@@ -150,45 +197,45 @@ class Explanation:
         """Every row that the value was computed from, with its item or response."""
         if value["kpi_id"] in OCCUPANCY:
             return self._occupancy(value)
-        scope, parameters = _scope_condition(value)
-        moment = "evidence.sprint_key = ?"
-        when: list[Any] = [value.get("sprint_key")]
-        if value.get("sprint_key") is None:
-            moment = "evidence.event_date >= ? and evidence.event_date < ?"
-            when = [value["period_start_date"], _period_end(value)]
+        if value.get("sprint_key") is not None:
+            return self._evidence(value, "evidence.sprint_key = ?", [value["sprint_key"]])
+        events, events_bound = event_in_scope(value)
+        answers, answers_bound = answer_in_scope(value)
+        day = f"cast(timezone({zone_in(value)}, timezone('UTC', evidence.event_at)) as date)"
+        zone = zone_of_scope(self._session, value, self._settings)
+        period = [value["period_start_date"], _period_end(value)]
+        condition = f"""evidence.sprint_key is null and case when evidence.item_key is null
+            then evidence.event_date >= ? and evidence.event_date < ? and {answers}
+            else {day} >= ? and {day} < ? and {events} end"""
+        bound = [*period, *answers_bound, zone, period[0], zone, period[1], *events_bound]
+        return self._evidence(value, condition, bound)
+
+    def _evidence(self, value: Row, condition: str, bound: list[Any]) -> list[Row]:
         return self.rows(
             f"""
             select evidence.role, evidence.contribution, evidence.event_date, evidence.item_key, evidence.response_key,
-                item.item_ref, item.title, item.source_url
+                item.item_ref, item.title, item.source_url, response.submitted_at, response.survey,
+                response.connection_id, response.raw_record_key
             from kpi_evidence as evidence
             left join dim_work_item as item on evidence.item_key = item.item_key
-            where evidence.kpi_id = ? and evidence.policy_id = ? and {moment} and {scope}
-            order by evidence.role, evidence.event_date, item.item_ref
-            """,  # noqa: S608 - texts of this file, values are bound
-            [value["kpi_id"], value["policy_id"], *when, *parameters],
+            left join fct_state_interval as stay
+                on evidence.item_key = stay.item_key and evidence.event_sequence = stay.sequence
+            left join dim_connection as connection on stay.connection_id = connection.connection_id
+            left join fct_survey_response as response on evidence.response_key = response.response_key
+            where evidence.kpi_id = ? and evidence.policy_id = ?
+                and coalesce(evidence.policy_version = ?, true) and {condition}
+            order by evidence.role, evidence.event_date, item.item_ref, evidence.response_key
+            """,  # noqa: S608 - texts of this program, values are bound
+            [value["kpi_id"], value["policy_id"], value["policy_version"], *bound],
         )
 
     def _occupancy(self, value: Row) -> list[Row]:
         """The stays in a stage of work when the period ended in the scope's time zone; of the present one: now."""
-        end = period_end_in(value)
-        scope, parameters = stay_in_scope(value, "(ended.end_at - interval 1 microsecond)")
+        scope, bound = stay_in_scope(value, "(ended.end_at - interval 1 microsecond)")
         zone = zone_of_scope(self._session, value, self._settings)
         return self.rows(
-            f"""
-            select stay.stage as role, 1.0 as contribution, cast(stay.entered_at as date) as event_date, stay.item_key,
-                cast(null as varchar) as response_key, item.item_ref, item.title, item.source_url
-            from fct_state_interval as stay
-            inner join dim_work_item as item on stay.item_key = item.item_key
-            inner join dim_connection as connection on stay.connection_id = connection.connection_id
-            inner join dim_policy as policy on policy.policy_id = ? and policy.policy_version = ?
-            cross join lateral (select {end} as end_at) as ended
-            where stay.stage in ('in_progress', 'waiting') and stay.entered_at <= connection.watermark_at
-                and stay.entered_at < ended.end_at
-                and (stay.left_at is null or stay.left_at > connection.watermark_at or stay.left_at >= ended.end_at)
-                and {COUNTED} and {scope}
-            order by event_date, item.item_ref
-            """,  # noqa: S608 - texts of this program, values are bound
-            [value["policy_id"], value["policy_version"], zone, _period_end(value), *parameters],
+            OCCUPIED.format(end=period_end_in(value), counted=COUNTED, scope=scope),
+            [value["kpi_id"], value["policy_id"], value["policy_version"], zone, _period_end(value), *bound],
         )
 
     def restatements(self, value: Row) -> list[Row]:
@@ -209,39 +256,39 @@ class Explanation:
             )
         return found
 
-    def events(self, item_key: str) -> list[Row]:
-        """The item's stays in its statuses, each with the raw record that says when it began."""
+    def history(self, value: Row, item_key: str) -> list[Row]:
+        """What happened to an item: its stays in statuses and, for a figure of a sprint, what it did to the sprint.
+
+        By time; each with the raw record that tells it.
+        """
         return self.rows(
             """
-            select sequence, entered_at, status, stage, hours, raw_record_key, connection_id
-            from fct_state_interval where item_key = ? order by sequence
+            select entered_at as happened_at, status as what, stage, hours, cast(null as double) as points,
+                connection_id, raw_record_key, 1 as position, sequence
+            from fct_state_interval where item_key = ?
+            union all
+            select event_at, event_type, null, null,
+                case when event_type = 'completed' then completed_delta_points else delta_points end,
+                connection_id, raw_record_key, 2, event_number
+            from fct_sprint_event where item_key = ? and sprint_key = ? and policy_id = ? and event_type <> 'closed'
+            order by happened_at, position, sequence
             """,
-            [item_key],
+            [item_key, item_key, value.get("sprint_key"), value["policy_id"]],
         )
 
-    def raw_records(self, connection_id: str, raw_record_keys: list[str]) -> list[Row]:
-        """Where the records lie, as last landed: the run, the file, and the hash of what was sent."""
-        by_stream: dict[str, list[str]] = {}
-        for key in raw_record_keys:
+    def raw_records(self, told: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Row]:
+        """Where records lie, by (connection, raw_record_key): run, file and hash of what was sent, as last landed."""
+        wanted: dict[tuple[str, str], list[str]] = {}
+        for connection_id, key in told:
             stream, _, record_id = key.partition("|")
-            by_stream.setdefault(stream, []).append(record_id)
-        visible = [batch.batch_id for batch in self._landing.batches(connection_id) if batch.verdict == "accepted"]
-        found: list[Row] = []
-        for stream, record_ids in by_stream.items():
+            wanted.setdefault((connection_id, stream), []).append(record_id)
+        found: dict[tuple[str, str], Row] = {}
+        for (connection_id, stream), record_ids in wanted.items():
+            visible = [batch.batch_id for batch in self._landing.batches(connection_id) if batch.verdict == "accepted"]
             if files := self._landing.table(stream).file_uris():
-                found += self.rows(
-                    """
-                    select ? || '|' || record_id as raw_record_key, run_id, filename as landed_file, payload_hash,
-                        cast(extracted_at as timestamp) as extracted_at
-                    from read_parquet(?, filename = true, union_by_name = true)
-                    where connection_id = ? and record_id in (select unnest(?)) and not is_deleted
-                        and batch_id in (select unnest(?))
-                    qualify row_number() over (partition by record_id order by extracted_at desc) = 1
-                    """,
-                    [stream, files, connection_id, record_ids, visible],
-                )
-        order = {key: position for position, key in enumerate(raw_record_keys)}
-        return sorted(found, key=lambda row: order[row["raw_record_key"]])
+                for row in self.rows(LANDED, [files, connection_id, record_ids, visible]):
+                    found[connection_id, f"{stream}|{row['record_id']}"] = row
+        return found
 
 
 def parse_period(text: str) -> tuple[str, date]:
@@ -266,22 +313,3 @@ def _period_end(value: Row) -> date:
     months = MONTHS.get(value["period_type"], 1)
     month = start.month - 1 + months
     return date(start.year + month // 12, month % 12 + 1, 1)
-
-
-def _scope_condition(value: Row) -> tuple[str, list[Any]]:
-    """Which evidence belongs to the value's scope; of a sprint all of it does."""
-    if value.get("sprint_key") is not None or value["scope_type"] == "all":
-        return "true", []
-    stay, parameters = stay_in_scope(value, "evidence.event_at")
-    condition = f"""(
-        exists (
-            select 1 from fct_state_interval as stay
-            where stay.item_key = evidence.item_key and stay.entered_at <= evidence.event_at
-                and coalesce(stay.left_at, timestamp '9999-12-31') > evidence.event_at and {stay}
-        ) or exists (
-            select 1 from fct_survey_response as response
-            where response.response_key = evidence.response_key
-                and response.scope_type = ? and response.scope_name = ?
-        )
-    )"""  # noqa: S608 - texts of this program, values are bound
-    return condition, [*parameters, value["scope_type"], value["scope_name"]]

@@ -5,61 +5,153 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from orchestration.errors import PmoError
 from orchestration.explained_scope import Row
 from orchestration.explanation import Explanation, Question
 from orchestration.paths import Home
 
 __all__ = ["Question", "explain_value"]
 
-ITEMS_WITH_EVENTS = 3
+SHOWN_WHOLE = 3  # items and answers that are followed down to their raw records
+HAPPENED = {
+    "start": "in the sprint at its start",
+    "added": "added to the sprint",
+    "removed": "removed from the sprint",
+    "estimate_changed": "estimated anew",
+    "completed": "completed in the sprint",
+    "cancelled": "cancelled in the sprint",
+    "reopened": "re-opened in the sprint",
+}
 
 
 def explain_value(question: Question) -> int:
     """Print the chain of one value; the exit status."""
-    console = Console()
+    # Lines are not broken here, so that links, files and hashes can be copied; the terminal breaks them where it ends.
+    console = Console(highlight=False, soft_wrap=True)
     with Explanation(Home.of()) as explanation:
         kpi = explanation.kpi(question.kpi)
         value = explanation.value(question)
         _headline(console, kpi, value)
         _restatements(console, explanation.restatements(value))
         evidence = explanation.evidence(value)
+        if question.item is not None:
+            evidence = _only(evidence, question.item)
         _evidence(console, evidence, question.items)
-        items = list(dict.fromkeys(row["item_key"] for row in evidence if row["item_key"]))
-        for item_key in items[: min(ITEMS_WITH_EVENTS, question.items)]:
-            _item(console, explanation, evidence, item_key)
+        _chains(console, explanation, value, evidence[: question.items])
     return 0
+
+
+def _only(evidence: list[Row], item: str) -> list[Row]:
+    found = [row for row in evidence if item.lower() in {str(row[name]).lower() for name in ("item_ref", "item_key")}]
+    if not found:
+        raise PmoError(f"{item} is not among the {len(evidence):,} rows of evidence of this value.")
+    return found
 
 
 def _headline(console: Console, kpi: Row, value: Row) -> None:
     scope = value["scope_name"] or value["scope_type"]
+    what = "everything" if value["scope_type"] == "all" else f"{value['scope_type'].replace('_', ' ')} {scope}"
     when = f"sprint {value['sprint_name']}" if value.get("sprint_name") else _period(value)
-    console.print(f"[bold]{escape(str(kpi['name']))}[/] · {value['scope_type']} {escape(str(scope))} · {escape(when)}")
-    console.print(f"  value         [bold]{_number(value['value'])}[/] {value['unit'] or ''} ({value['status']})")
-    for name in ("numerator", "denominator", "sample_items", "previous_value", "target_value", "trust_ratio"):
-        console.print(f"  {name:<13} {_number(value[name])}", highlight=False)
-    for name in ("policy_id", "definition_version", "data_as_of_at", "run_id"):
-        console.print(f"  {name:<13} {value[name]}", highlight=False, markup=False)
-    console.print(f"  definition    {escape(str(kpi['description']))}", highlight=False)
-    console.print(f"  formula       {escape(str(kpi['formula']))}", highlight=False)
+    console.print(f"{kpi['name']} · {what} · {when}", style="bold", markup=False)
+    told = {
+        "value": f"{_number(value['value'])} {value['unit'] or ''} ({str(value['status']).replace('_', ' ')})",
+        "numerator": _number(value["numerator"]),
+        "denominator": _number(value["denominator"]),
+        "sample items": _number(value["sample_items"]),
+        "period before": _number(value["previous_value"]),
+        "target": _number(value["target_value"]),
+        "trust ratio": _number(value["trust_ratio"]),
+        "data as of": _instant(value["data_as_of_at"]),
+        "policy": value["policy_id"],
+        "definition": f"{kpi['description']} (version {value['definition_version']})",
+        "formula": kpi["formula"],
+        "run": value["run_id"],
+    }
+    for name, text in told.items():
+        console.print(f"  {name:<14} {text}", markup=False)
 
 
 def _restatements(console: Console, restatements: list[Row]) -> None:
     """What was published before, and which items and raw records made the difference."""
     for row in restatements:
         old, new = _number(row["old_value"]), _number(row["new_value"])
-        since, now = f"{row['old_published_at']:%Y-%m-%d %H:%M} UTC", f"{row['restated_at']:%Y-%m-%d %H:%M} UTC"
-        told = f"{old} was published from {since} on, {new} holds as of {now} (run {row['run_id']})"
-        console.print(f"[bold]Restated[/]: {escape(told)}", highlight=False)
-        console.print(f"  cause         {escape(str(row['cause_text']))}", highlight=False)
+        since, now = _instant(row["old_published_at"]), _instant(row["restated_at"])
+        console.print("Restated", style="bold")
+        console.print(
+            f"  {old} was published from {since} on; {new} holds with the data of {now} (run {row['run_id']})."
+        )
+        console.print(f"  Cause: {row['cause_text']}", markup=False)
         for item in row["items"]:
             old, new = _number(item["old_contribution"]), _number(item["new_contribution"])
-            console.print(f"  {item['ref']} {item['change']}: {old} → {new}", highlight=False, markup=False)
+            what = " ".join(filter(None, [item["ref"], item["title"]]))
+            console.print(f"  {item['change']:<8} {old} → {new}  {what}", markup=False)
             for name, keys in (("record", item["raw_record_keys"]), ("batch", item["batch_ids"])):
                 for key in keys or []:
-                    console.print(f"    {name} {key}", highlight=False, markup=False, soft_wrap=True)
+                    console.print(f"    {name} {key}", markup=False)
+
+
+def _evidence(console: Console, evidence: list[Row], shown: int) -> None:
+    console.print(f"Evidence: {len(evidence):,} rows", style="bold")
+    width = max((len(_number(row["contribution"])) for row in evidence[:shown]), default=1)
+    role_width = max((len(_role(row)) for row in evidence[:shown]), default=1)
+    for row in evidence[:shown]:
+        about = " ".join(filter(None, [row["item_ref"], row["title"]])) or _answer(row)
+        contribution = _number(row["contribution"])
+        console.print(
+            f"  {_role(row):<{role_width}}  {row['event_date']}  {contribution:>{width}}  {about}", markup=False
+        )
+        if row["source_url"]:
+            console.print(f"{'':<{role_width + width + 18}}{row['source_url']}", markup=False)
+    if len(evidence) > shown:
+        console.print(f"  … and {len(evidence) - shown:,} more; --items shows more of them.")
+
+
+def _role(row: Row) -> str:
+    return str(row["role"] or "counts").replace("_", " ")
+
+
+def _answer(row: Row) -> str:
+    return f"answer {row['response_key']}" if row["response_key"] else "—"
+
+
+def _chains(console: Console, explanation: Explanation, value: Row, evidence: list[Row]) -> None:
+    """The first items or answers: what happened to them, and the raw record that tells each step."""
+    first = {row["item_key"] or row["response_key"]: row for row in reversed(evidence)}
+    keys = list(dict.fromkeys(row["item_key"] or row["response_key"] for row in evidence))
+    for key in [key for key in keys if key][:SHOWN_WHOLE]:
+        row = first[key]
+        if row["item_key"] is None:
+            steps = [{**row, "happened_at": row["submitted_at"], "said": f"answered survey {row['survey']}"}]
+            title = _answer(row)
+        else:
+            steps = [{**step, "said": _said(step)} for step in explanation.history(value, key)]
+            title = f"{row['item_ref']}: what happened"
+        console.print(title, style="bold", markup=False)
+        _steps(console, explanation, steps)
+    if len(keys) > SHOWN_WHOLE:
+        rest = f"The raw records of {len(keys) - SHOWN_WHOLE:,} more"
+        how = "; --item PROJ-12 shows those of one item." if evidence[0]["item_key"] else "."
+        console.print(f"{rest} are not shown here{how}")
+
+
+def _steps(console: Console, explanation: Explanation, steps: list[Row]) -> None:
+    told = [(step["connection_id"], step["raw_record_key"]) for step in steps if step["raw_record_key"]]
+    records = explanation.raw_records(told)
+    for step in steps:
+        console.print(f"  {step['happened_at']:%Y-%m-%d %H:%M:%S}  {step['said']}", markup=False)
+        console.print(f"    {step['raw_record_key']}", markup=False)
+        if record := records.get((step["connection_id"], step["raw_record_key"])):
+            landed = f"landed {_instant(record['extracted_at'])} by run {record['run_id']}"
+            console.print(f"    {landed}, hash {record['payload_hash']}", markup=False)
+            console.print(f"    {record['landed_file']}", markup=False)
+
+
+def _said(step: Row) -> str:
+    if step["stage"] is not None:
+        return f"{step['what']} ({step['stage'].replace('_', ' ')}) for {_number(round(step['hours'], 1))} h"
+    what = HAPPENED.get(step["what"], step["what"])
+    return f"{what}, {step['points']:+g} points" if step["points"] else str(what)
 
 
 def _period(value: Row) -> str:
@@ -69,51 +161,11 @@ def _period(value: Row) -> str:
     return f"{start:%Y-%m}" if value["period_type"] == "month" else f"{value['period_type']} from {start}"
 
 
+def _instant(value: Any) -> str:
+    return f"{value:%Y-%m-%d %H:%M} UTC" if value is not None else "—"
+
+
 def _number(value: Any) -> str:
     if value is None:
         return "—"
     return f"{value:,.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-
-
-def _evidence(console: Console, evidence: list[Row], shown: int) -> None:
-    table = Table(title=f"Evidence: {len(evidence):,} rows", title_justify="left", expand=False)
-    for name in ("role", "item", "title", "contribution", "date", "link"):
-        table.add_column(name, justify="right" if name == "contribution" else "left", overflow="fold")
-    for row in evidence[:shown]:
-        table.add_row(
-            escape(str(row["role"])),
-            escape(str(row["item_ref"] or row["response_key"] or "—")),
-            escape(str(row["title"] or "")),
-            _number(row["contribution"]),
-            str(row["event_date"]),
-            escape(str(row["source_url"] or "")),
-        )
-    console.print(table)
-    if len(evidence) > shown:
-        console.print(f"  … and {len(evidence) - shown:,} more; --items shows more of them.", highlight=False)
-
-
-def _item(console: Console, explanation: Explanation, evidence: list[Row], item_key: str) -> None:
-    item = next(row for row in evidence if row["item_key"] == item_key)
-    events = explanation.events(item_key)
-    table = Table(title=escape(f"{item['item_ref']}: events"), title_justify="left", expand=False)
-    for name in ("entered (UTC)", "status", "stage", "hours", "raw record"):
-        table.add_column(name, justify="right" if name == "hours" else "left", overflow="fold")
-    for event in events:
-        table.add_row(
-            f"{event['entered_at']:%Y-%m-%d %H:%M:%S}",
-            escape(str(event["status"])),
-            event["stage"],
-            _number(float(event["hours"])),
-            escape(str(event["raw_record_key"])),
-        )
-    console.print(table)
-    keys = [event["raw_record_key"] for event in events if event["raw_record_key"]]
-    for record in explanation.raw_records(events[0]["connection_id"], keys) if keys else []:
-        console.print(
-            f"  {record['raw_record_key']}\n    landed {record['extracted_at']:%Y-%m-%d %H:%M} UTC by run"
-            f" {record['run_id']}, payload {record['payload_hash']}\n    in {record['landed_file']}",
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
-        )
