@@ -233,3 +233,4 @@ class Site(msgspec.Struct):
     sprints: list[Sprint]
     releases: list[Release]
     now: datetime
+    clock_stands: bool = False  # the site's clock shows `now` until somebody advances it; else the wall clock goes on

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from sandbox import model, organisation, packing, render
+from sandbox import model, organisation, packing, render, telling
 from sandbox import store as store_module
 from sandbox.first_load import load, pool_for
 from sandbox.keys import Keys
@@ -24,6 +24,7 @@ from sandbox.render import azure_devops, jira
 from sandbox.render.seeds import write_seeds
 from sandbox.render.surveys import write_surveys
 from sandbox.store import Store
+from sandbox.story import StoryError
 
 USUAL_SEED, USUAL_ITEMS = 1, 2_000
 
@@ -38,15 +39,20 @@ def store_path(home: Path, tool: Tool) -> Path:
     return home / f"{tool.value}.sqlite"
 
 
-def ensure(home: Path, seed: int | None = None, items: int | None = None, *, say: Say = silent) -> None:
+def ensure(
+    home: Path, seed: int | None = None, items: int | None = None, *, story: Path | None = None, say: Say = silent
+) -> None:
     """Simulates the organisation if `home` holds none, and renders what is not rendered yet.
 
     `seed` and `items` None: those of the organisation that is there, else USUAL_SEED and USUAL_ITEMS.
-    Raises SandboxError if `home` holds an organisation of another seed or size, or of an earlier version.
+    `story`: a file that tells what happened instead (`story.py`).
+    Raises SandboxError if `home` holds an organisation of another seed, size or story, or of an earlier version.
     """
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "sandbox.lock"):
-        if not (home / "organisation.sqlite").exists():
+        if story is not None:
+            _tell(story, home)
+        elif not (home / "organisation.sqlite").exists():
             _simulate(home, USUAL_SEED if seed is None else seed, USUAL_ITEMS if items is None else items, say)
         with _opened(home) as organised:
             there = (organised.seed, organised.size)
@@ -67,6 +73,13 @@ def _simulate(home: Path, seed: int, items: int, say: Say) -> None:
     progress.end()
 
 
+def _tell(story: Path, home: Path) -> None:
+    try:
+        telling.tell(story, home)
+    except (StoryError, OutdatedError) as error:
+        raise SandboxError(str(error)) from error
+
+
 def advance(home: Path, days: int) -> datetime:
     """`days` more happen. A server that runs shows them at its next request. Returns the new present.
 
@@ -78,7 +91,10 @@ def advance(home: Path, days: int) -> datetime:
         raise SandboxError(f"There is no simulated organisation in {home} yet. `pmo sandbox serve` makes one.")
     with FileLock(home / "sandbox.lock"):
         _opened(home).close()
-        organisation.advance(home, days)
+        if story := telling.told_in(home):
+            telling.advance(home, story, days)
+        else:
+            organisation.advance(home, days)
         _render(home, silent)
         with _opened(home) as organised:
             return organised.now

@@ -1,6 +1,7 @@
 """The sandbox as a program: simulates, renders, serves and advances one organisation, or replays real records.
 
     python -m sandbox.serve --home DIR [--seed 1] [--items 2000] [--port-base 8771] [--latency-ms 0] [--faults FILE]
+    python -m sandbox.serve --home DIR --story FILE
     python -m sandbox.serve --replay DIR [--flavour cloud|dc] [--port 8771]
 
 `home` is the sandbox's folder, `$PMO_HOME/sandbox`. It holds the organisation's own books, one store a
@@ -69,6 +70,7 @@ def serve(
     *,
     seed: int | None = None,
     items: int | None = None,
+    story: Path | None = None,
     port_base: int = PORT_BASE,
     latency_ms: float = 0,
     faults: Path | None = None,
@@ -76,11 +78,12 @@ def serve(
 ) -> None:
     """Simulates and renders what is missing, then serves until SIGTERM or SIGINT.
 
-    `seed` and `items` None: the organisation that `home` holds, else the usual one (see `ensure`).
+    `seed` and `items` None: the organisation that `home` holds, else the usual one; `story`: a file that tells what
+    happened instead (see `ensure`).
     Raises SandboxError, FaultError or PortInUseError; each says in one paragraph what to do.
     """
     control = Control(load_faults(faults), latency_ms)
-    ensure(home, seed, items, say=say)
+    ensure(home, seed, items, story=story, say=say)
     stores = {tool: _open(home, tool) for tool in _OFFSETS if store_path(home, tool).exists()}
     sites = [_served(tool, store, port_base + _OFFSETS[tool]) for tool, store in stores.items()]
     first = next(site.now for site in sites)
@@ -231,6 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port-base", type=int, default=PORT_BASE)
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--faults", type=Path)
+    parser.add_argument("--story", type=Path)
     parser.add_argument("--replay", type=Path)
     parser.add_argument("--flavour", choices=["cloud", "dc"])
     parser.add_argument("--port", type=int, default=PORT_BASE)
@@ -250,7 +254,8 @@ def main(arguments: list[str] | None = None) -> int:
         if given.replay:
             serve_replay(given.replay, flavour=given.flavour, port=given.port, **common)
         else:
-            serve(given.home, seed=given.seed, items=given.items, port_base=given.port_base, **common)
+            asked = {"seed": given.seed, "items": given.items, "story": given.story, "port_base": given.port_base}
+            serve(given.home, **asked, **common)
     except (SandboxError, ReplayError, FaultError, PortInUseError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

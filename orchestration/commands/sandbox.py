@@ -33,6 +33,7 @@ class ServeOptions:
     replay: Path | None
     flavour: str | None
     port: int | None
+    story: Path | None = None
 
 
 def serve_forever(options: ServeOptions) -> int:
@@ -60,6 +61,7 @@ def serve_forever(options: ServeOptions) -> int:
             Home.of().sandbox,
             seed=options.seed,
             items=options.items,
+            story=options.story,
             port_base=options.port_base,
             latency_ms=options.latency_ms,
             faults=options.faults,

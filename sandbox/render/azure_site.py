@@ -37,6 +37,7 @@ def put_site(store: Store, site: Site, words: Words) -> None:
     """Writes all metadata into the store, replacing what was there."""
     store.set_meta("name", site.name)
     store.set_meta("now", site.now.isoformat())
+    store.set_meta("clock", "stands" if site.clock_stands else "goes")
     store.set_meta("paths", msgspec.json.encode(words.paths()).decode())
     teams = sorted(site.teams, key=lambda team: team.team_id)
     store.put_resources(

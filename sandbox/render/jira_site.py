@@ -47,6 +47,7 @@ def put_site(store: Store, site: Site) -> None:
     store.set_meta("flavour", site.tool.value)
     store.set_meta("time_zone", site.account_time_zone)
     store.set_meta("now", site.now.isoformat())
+    store.set_meta("clock", "stands" if site.clock_stands else "goes")
     store.put_resources("field", _fields(flavour))
     statuses = [one for one in site.statuses if one.deleted_at is None]
     store.put_resources("status", ((str(s.status_id), "", status(flavour, s)) for s in statuses))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from sandbox.render.azure_words import IDENTITY_FIELDS, ORGANISATION
 from sandbox.render.common import milliseconds
+from sandbox.servers.clock import present
 from sandbox.store import BASE, Store, joined
 
 JSON = "application/json; charset=utf-8; api-version=7.1"
@@ -59,8 +60,7 @@ class AzureSite:
 
     @property
     def now(self) -> datetime:
-        """The simulated present, which may run ahead of the wall clock."""
-        return max(datetime.now(UTC), datetime.fromisoformat(self.store.meta("now") or "1970-01-01T00:00:00+00:00"))
+        return present(self.store)
 
     def respond(self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         return Response(body.replace(BASE.encode(), self.base.encode()), status, headers, media_type=JSON)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from sandbox.model import Tool
 from sandbox.render.common import milliseconds
 from sandbox.render.jira_words import Flavour, flavour_of
+from sandbox.servers.clock import present
 from sandbox.servers.jql import JqlError
 from sandbox.servers.jql_sql import Condition, JqlReader
 from sandbox.store import BASE, Store, joined
@@ -92,10 +93,7 @@ class JiraSite:
 
     @property
     def now(self) -> datetime:
-        """The simulated present, which may run ahead of the wall clock; of replayed records the wall clock's."""
-        simulated = self.store.meta("now")
-        wall = datetime.now(UTC)
-        return wall if simulated is None else max(wall, datetime.fromisoformat(simulated))
+        return present(self.store)
 
     @property
     def account(self) -> dict[str, Any]:
