@@ -137,12 +137,10 @@ class Warehouse:
             self.land(f"surveys/{stream}", rows, connection_id)
         return self
 
-    def build(
-        self, select: str | None = None, command: str = "build", profiles: Path = PROJECT
-    ) -> duckdb.DuckDBPyConnection:
+    def build(self, select: str | None = None, command: str = "build") -> duckdb.DuckDBPyConnection:
         """Run dbt over the rows; a failure of a model or test fails the caller. Returns the warehouse, read-only."""
         self._write_inputs()
-        run_dbt(self.home, self.seeds, command, select, profiles)
+        run_dbt(self.home, self.seeds, command, select)
         warehouse = duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True)
         warehouse.execute("set TimeZone = 'UTC'")
         return warehouse
@@ -229,17 +227,8 @@ def _write(path: Path, rows: list[Row], schema: pa.Schema) -> None:
 _manifest: Any = None
 
 
-def run_dbt(
-    home: Path,
-    seeds: Mapping[str, str],
-    command: str = "build",
-    select: str | None = None,
-    profiles: Path = PROJECT,
-) -> None:
-    """Run dbt in this process on `home`. The project is parsed once per process; its unit tests are left out.
-
-    profiles: the folder of the profiles.yml that says how DuckDB is opened.
-    """
+def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select: str | None = None) -> None:
+    """Run dbt in this process on `home`. The project is parsed once per process; its unit tests are left out."""
     global _manifest
     from dbt.cli.main import dbtRunner
 
@@ -247,7 +236,7 @@ def run_dbt(
     os.environ["PMO_HOME"] = str(home)
     os.environ["PMO_SEEDS"] = str(seeds_folder)
     os.environ["DBT_ENGINE_SEND_ANONYMOUS_USAGE_STATS"] = "false"
-    options = ["--project-dir", str(PROJECT), "--profiles-dir", str(profiles), "--quiet"]
+    options = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
     options += ["--target-path", str(seeds_folder.parent / "target"), "--log-path", str(home / "dbt" / "logs")]
     options += ["--log-level-file", "none", "--no-write-json"]  # both cost more than a small build
     if _manifest is None:
@@ -270,6 +259,12 @@ def run_dbt(
             if r.status in ("error", "fail")
         ]
         raise AssertionError("dbt failed\n" + "\n".join(failed or [str(outcome.exception)]))
+
+
+def compiled_models() -> dict[str, str]:
+    """By name the SQL of every model, as the last build of this process ran it."""
+    assert _session_folder is not None
+    return {file.stem: file.read_text() for file in (_session_folder / "target" / "compiled").rglob("models/**/*.sql")}
 
 
 _session_folder: Path | None = None
