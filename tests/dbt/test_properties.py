@@ -1,16 +1,16 @@
-"""What must not matter does not: the order of the input.
+"""What must not matter does not: the order of the input, the time zone for totals, a team that is none of ours.
 
-Hypothesis draws the seeds; each example is warehouses of several hundred random histories in Jira and Azure DevOps
-under five policies at once. That figures are right is proven against oracles in test_flow_random.py and
-test_sprints_random.py; every build here also runs the dbt tests, so that each value of the scorecard is recomputed
-from its evidence, intervals tile lives and sum to ages, and the sprint identities hold.
+Hypothesis draws companies (`company.py`): random histories in five connections under four policies side by side, one of
+which changes half way. That figures are right is proven against oracles in test_flow_random.py and
+test_sprints_random.py; every build here also runs all dbt tests, so that each value of the scorecard is recomputed from
+its evidence, intervals tile lives and sum to ages, burndowns end at velocities and the sprint identities hold.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,58 +18,135 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.dbt.comparing import differences
-from tests.dbt.lives import STAGE_MAPPING, Dice, Life, Row, azure_rows, jira_rows
-from tests.dbt.test_flow_random import HEADER, POLICIES
+from tests.dbt.company import ZONES, Company, Streams, land
+from tests.dbt.comparing import both, differences
+from tests.dbt.strangers import STRANGE, strangers
 from tests.dbt.warehouse import Warehouse
 
+BEGIN = datetime(2024, 2, 20, tzinfo=UTC)  # summer time begins on 03-10 in New York, on 03-31 in Berlin
 NOW = datetime(2024, 4, 20, 10, tzinfo=UTC)
-BEGIN = datetime(2024, 2, 20, tzinfo=UTC)
-LIVES = 170  # per tool; three examples are more than a thousand histories
-ZONES = {"jira": "Europe/Berlin", "azure": "America/New_York"}
-SEEDS = {
-    "stage_mapping": STAGE_MAPPING,
-    "metric_policies": "\n".join([HEADER, *(rules.line for rules in POLICIES)]),
+ITEMS = 150  # for each of four tools
+EXAMPLES = 2  # of four warehouses each: 1,200 histories, twice as many with strangers
+FAR_ZONES = {
+    "jira": "Pacific/Auckland",
+    "azure": "Asia/Kolkata",
+    "boards": "America/Los_Angeles",
+    "iterations": "Pacific/Honolulu",
+    "surveys": "Asia/Tokyo",
 }
-Streams = dict[str, list[Row]]
 
-pytestmark = pytest.mark.slow
-drawn = settings(
-    max_examples=3,
+# Totals that no time zone moves. Not of `fresh`, whose rules change at a day; of Azure DevOps no sprints, which begin
+# and end at midnight.
+TOTALS = {
+    "flow": """
+        select scope_type, scope_key, policy_id, period_type, sum(arrived_items), sum(started_items),
+            sum(delivered_items), sum(cancelled_items), sum(skipped_start_count), sum(defect_items),
+            sum(cycle_time_items), sum(delivered_points), round(sum(active_hours), 6),
+            round(sum(waiting_hours), 6)
+        from {db}.marts.kpi_flow where policy_id <> 'fresh' group by all""",
+    "occupancy today": """
+        select scope_type, scope_key, policy_id, stage, items from {db}.marts.kpi_cfd where policy_id <> 'fresh'
+        qualify row_number() over (partition by scope_type, scope_key, policy_id, stage order by day_date desc) = 1""",
+    "moves": """
+        select scope_type, scope_key, policy_id, stage, sum(entered), sum("left")
+        from {db}.marts.kpi_cfd where policy_id <> 'fresh' group by all""",
+    "stays": "select * exclude (working_hours) from {db}.core.fct_state_interval",
+    "items": """
+        select * exclude (lead_time_days, cycle_time_days) from {db}.core.fct_item_flow where policy_id <> 'fresh'""",
+    "teams": "select * from {db}.core.bridge_item_team",
+    "items of sprints": "select * from {db}.core.fct_sprint_item where connection_id = 'boards'",
+    "sprints": """
+        select sprint_key, policy_id, committed_items, committed_points, added_points, removed_points, cancelled_points,
+            completed_items, completed_points, not_completed_points, completed_elsewhere_items, estimate_change_points,
+            say_do_ratio, scope_change_ratio
+        from {db}.marts.kpi_velocity where connection_id = 'boards'""",
+    "ends of burndowns": """
+        select sprint_key, policy_id, remaining_items, remaining_points, remaining_hours, completed_points, scope_points
+        from {db}.marts.kpi_burndown where sprint_key like 'boards:%'
+        qualify row_number() over (partition by sprint_key, policy_id order by day_date desc) = 1""",
+    "answers": """
+        select metric, scope_type, scope_key, period_type, sum(responses)
+        from {db}.marts.kpi_satisfaction group by all""",
+}
+DAYS = "select item_key, cast(event_at as date), event_date from {db}.marts.kpi_evidence where sprint_key is null"
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=EXAMPLES,
     deadline=None,
     phases=[Phase.generate],
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+@given(seed=st.integers(min_value=0, max_value=10**6))
+def test_order_time_zone_and_strangers_do_not_matter(seed: int) -> None:
+    ours = Company(seed, BEGIN, NOW, ITEMS)
+    with TemporaryDirectory() as folder:
+        base = build(Path(folder) / "base", ours, ours.rows_at(NOW))
+        shuffled = build(Path(folder) / "shuffled", ours, _shuffled(ours.rows_at(NOW), seed))
+        assert differences(base, shuffled) == {}
+        elsewhere = build(Path(folder) / "elsewhere", ours, ours.rows_at(NOW), zones=FAR_ZONES)
+        assert _different_totals(base, elsewhere) == []
+        # They come later, because all periods begin with the first item of the connection.
+        others = strangers(Company(seed + 1, BEGIN + timedelta(days=10), NOW, ITEMS).rows_at(NOW))
+        beside = build(Path(folder) / "beside", ours, _together(ours.rows_at(NOW), others))
+        assert differences(base, beside, where=_ours) == {}
+        assert differences(base, beside) != {}
 
 
-def streams(lives: Sequence[Life]) -> tuple[Streams, Streams]:
-    jira, azure = jira_rows(lives), azure_rows(lives)
-    return {name: list(rows) for name, rows in jira.items()}, {name: list(rows) for name, rows in azure.items()}
-
-
-def drawn_lives(seed: int) -> list[Life]:
-    dice = Dice(seed=seed, begin=BEGIN, end=NOW)
-    return [dice.life(number) for number in range(1, LIVES + 1)]
-
-
-def build(home: Path, jira: Streams, azure: Streams, zones: dict[str, str]) -> Path:
+def build(home: Path, company: Company, shown: Mapping[str, Streams], zones: Mapping[str, str] = ZONES) -> Path:
+    """A warehouse with all dbt tests over what the tools show."""
     home.mkdir()
-    warehouse = Warehouse(home, now=NOW, seeds=SEEDS)
-    warehouse.jira("jira", time_zone=zones["jira"], **jira)
-    warehouse.azure("azure", time_zone=zones["azure"], **azure)
+    warehouse = Warehouse(home, now=NOW, seeds=company.seeds)
+    for connection_id, streams in shown.items():
+        land(warehouse, connection_id, streams, zones.get(connection_id, "UTC"))
     warehouse.build().close()
     return home
 
 
-@given(seed=st.integers(min_value=0, max_value=10**6))
-@drawn
-def test_the_order_of_the_input_changes_nothing(seed: int) -> None:
-    jira, azure = streams(drawn_lives(seed))
-    with TemporaryDirectory() as folder:
-        one = build(Path(folder) / "one", jira, azure, ZONES)
-        shuffle = random.Random(seed)  # noqa: S311 - dice of a test
-        for stream in (*jira.values(), *azure.values()):
-            shuffle.shuffle(stream)
-        other = build(Path(folder) / "other", jira, azure, ZONES)
-        assert differences(one, other) == {}
+def _shuffled(shown: dict[str, Streams], seed: int) -> dict[str, Streams]:
+    dice = random.Random(seed)  # noqa: S311 - dice of a test
+    return {
+        connection_id: {stream: dice.sample(rows, len(rows)) for stream, rows in streams.items()}
+        for connection_id, streams in shown.items()
+    }
+
+
+def _together(ours: dict[str, Streams], theirs: dict[str, Streams]) -> dict[str, Streams]:
+    return {
+        connection_id: {stream: [*rows, *theirs[connection_id].get(stream, [])] for stream, rows in streams.items()}
+        for connection_id, streams in ours.items()
+    }
+
+
+def _different_totals(one: Path, other: Path) -> list[str]:
+    with both(one, other) as session:
+        sides = {
+            name: [sorted(session.execute(query.format(db=db)).fetchall(), key=repr) for db in ("one", "other")]
+            for name, query in {**TOTALS, "days": DAYS}.items()
+        }
+    days = sides.pop("days")
+    assert days[0] != days[1], "the zones are far enough apart to move a day"
+    assert all(found for found, _ in sides.values())
+    return [name for name, (found, moved) in sides.items() if found != moved]
+
+
+def _ours(table: str, columns: set[str]) -> str:
+    """Rows of our teams and projects, and of tables without any; what sums several teams up is left out."""
+    if table in ("core.dim_connection", "core.fct_coverage"):  # count records
+        return "false"
+    names = columns & {
+        "release_key",
+        "scope_key",
+        "scope_name",
+        "item_key",
+        "team_key",
+        "project_key",
+        "sprint_key",
+        "response_key",
+    }
+    conditions = [f"not coalesce(regexp_matches({name}, '{STRANGE}'), false)" for name in sorted(names)]
+    if "scope_type" in columns:
+        conditions.append("scope_type in ('team', 'project', 'product', 'release')")
+    return " and ".join(conditions) or "true"
