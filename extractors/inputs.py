@@ -38,7 +38,9 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Readers see the old file or the new one, never a part."""
+    """Readers see the old file or the new one, never a part. A file that says the same already stays."""
+    if path.exists() and path.read_bytes() == content:
+        return
     part = path.with_name(path.name + ".part")
     part.write_bytes(content)
     os.replace(part, path)  # noqa: PTH105 - Path.replace is the same call; the name says what matters here

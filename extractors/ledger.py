@@ -16,9 +16,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
+from extractors.arrow import dataset as ds
 from extractors.locks import exclusive
 from extractors.streams import LEDGER, LEDGER_SCHEMA, TIMESTAMP
 from extractors.tables import DeltaHandle
@@ -26,7 +26,7 @@ from extractors.tables import DeltaHandle
 PENDING, ACCEPTED, HELD = "pending", "accepted", "held"
 _ZSTD = WriterProperties(compression="ZSTD")
 _LOCK_SECONDS = 120.0
-_FILES_BEFORE_COMPACTION = 60
+_FILES_BEFORE_COMPACTION = 30
 FORGOTTEN = "{}"  # the cursor of a batch that nobody can go on from any more
 
 
@@ -138,7 +138,7 @@ class Ledger:
         table = pa.Table.from_pylist([vars(row)], schema=LEDGER_SCHEMA)
         with self.writing():
             known = self.table()
-            write_deltalake(self.path, table, mode="append", writer_properties=_ZSTD)
+            write_deltalake(self._handle.current() or self.path, table, mode="append", writer_properties=_ZSTD)
         delta = self._handle.current()
         if delta is not None and delta.version() == self._version + 1:  # nobody else's commit came between
             self._take(pa.concat_tables([known, table]), delta.version())
@@ -154,8 +154,9 @@ class Ledger:
                 values["verdict_reason"] = _escaped(reason)
             predicate = f"connection_id = {_quote(connection_id)} AND verdict = '{PENDING}'"
             with self.writing():
-                DeltaTable(self.path).update(new_values=values, predicate=predicate, writer_properties=_ZSTD)
-                self._compact()
+                if (delta := self._handle.current()) is not None:
+                    delta.update(new_values=values, predicate=predicate, writer_properties=_ZSTD)
+                    self._compact(delta)
         return pending
 
     def compact(self) -> None:
@@ -182,9 +183,8 @@ class Ledger:
                 writer_properties=_ZSTD,
             )
 
-    def _compact(self) -> None:
+    def _compact(self, delta: DeltaTable) -> None:
         """Every judgement leaves a file behind; put them together before they slow reading down."""
-        delta = DeltaTable(self.path)
         if len(delta.file_uris()) > _FILES_BEFORE_COMPACTION:
             delta.optimize.compact(writer_properties=_ZSTD)
 

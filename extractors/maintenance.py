@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, WriterProperties
 
+from extractors.arrow import dataset as ds
 from extractors.landing import Landing, storing
 from extractors.ledger import ACCEPTED, HELD, PENDING
 from extractors.streams import LEDGER, STREAMS
 from extractors.tables import RawFile, RawTable
 
 RETENTION = timedelta(days=7)  # of files that are in no table any more: a reader may still have them open
-LOOSE_FILES = 150  # of one table, before a run tidies it up: about a week of hourly runs
+LOOSE_FILES = 30  # of one table, before a run tidies it up: each one costs every look-up of every run
 _GROUP_BYTES = 48 * 1024 * 1024  # of uncompressed Parquet in one new file: bounds the memory
 _GROUP_ROWS = 200_000
 _ZSTD = WriterProperties(compression="ZSTD")

@@ -19,11 +19,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
+
+from extractors.arrow import dataset as ds
 
 _STATISTICS = ["connection_id", "record_id", "batch_id"]
 _UNIQUE_TEXT = {"record_id", "payload", "payload_hash", "summary"}  # a dictionary would not pay
@@ -38,22 +39,34 @@ with contextlib.suppress(NotImplementedError):
 
 
 class DeltaHandle:
-    """A Delta table that is opened once and then only asked for what is new. For one thread."""
+    """A Delta table that is opened once and then only asked for what is new. For one thread.
+
+    Asking is cheap: it looks for the files that a newer version has, and bothers the Delta library only if there are.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._log = path / "_delta_log"
         self._delta: DeltaTable | None = None
+        self._checkpoint = -1  # when the last checkpoint was made that `_delta` was read with
 
     def current(self) -> DeltaTable | None:
         """The table at its newest version; None while there is none."""
+        checkpoint = _modified(self._log / "_last_checkpoint")
         try:
             if self._delta is None:
-                self._delta = DeltaTable(self.path)
-            else:
+                self._delta = DeltaTable(self.path) if self._log.exists() else None
+            elif checkpoint != self._checkpoint or self._next_commit().exists():
                 self._delta.update_incremental()
         except TableNotFoundError:
             self._delta = None
+        self._checkpoint = checkpoint
         return self._delta
+
+    def _next_commit(self) -> Path:
+        """Commits follow each other without a gap; only those before a checkpoint are ever removed."""
+        version = self._delta.version() if self._delta is not None else -1
+        return self._log / f"{version + 1:020d}.json"
 
     def forget(self) -> None:
         """Open anew next time, after a lost race."""
@@ -79,6 +92,14 @@ class RawFile:
     def batch_id(self) -> str | None:
         """The batch of all rows; None where maintenance has put several together."""
         return self.batches[0] if self.batches[0] == self.batches[1] else None
+
+
+def _modified(path: Path) -> int:
+    """When a file was written, in nanoseconds; 0 if there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
 
 
 class RawTable:

@@ -26,10 +26,10 @@ def test_kills_at_random_instants(site: Site, tmp_path: Path) -> None:
     length = seconds_to_end(site, tmp_path / "timed")
     dice = random.Random(site.name)  # noqa: S311
     instants = sampled(sorted(dice.uniform(0, length) for _ in range(INSTANTS)), FEW, site.name)
-    killed = 0
     for instant in instants:
         home = tmp_path / "killed"
-        killed += kill_after(site, home, instant)
+        while not kill_after(site, home, instant):  # it had ended: the machine is less busy than when it was timed
+            shutil.rmtree(home)
+            instant /= 2
         alone.assert_same(site, home)
         shutil.rmtree(home, ignore_errors=True)
-    assert killed > len(instants) / 2
