@@ -17,6 +17,9 @@ from orchestration.errors import PmoError
 from orchestration.paths import DBT_PROJECT, Home
 from orchestration.seeds import merge_seeds
 
+MOST_MEMORY_MB = 6_000
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # bytes that a container may use
+
 
 def dbt_executable() -> Path:
     """dbt of this environment, whatever PATH says."""
@@ -28,12 +31,23 @@ def dbt_environment(home: Home) -> dict[str, str]:
     return {
         "PMO_HOME": str(home.build),
         "PMO_SEEDS": str(home.dbt_seeds),
-        "PMO_MEMORY_LIMIT": os.environ.get("PMO_MEMORY_LIMIT", "6GB"),
+        "PMO_MEMORY_LIMIT": os.environ.get("PMO_MEMORY_LIMIT") or memory_limit(),
         "DBT_PROFILES_DIR": str(DBT_PROJECT),
         "DBT_TARGET_PATH": str(home.dbt_target),
         "DBT_LOG_PATH": str(home.dbt_logs),
         "DBT_LOG_LEVEL_FILE": "warn",  # its debug log costs seconds; the run's own lines are in logs/dbt.log
     }
+
+
+def memory_limit(cgroup: Path = CGROUP_LIMIT) -> str:
+    """What DuckDB may use: six tenths of the memory of this machine or container, at most 6 GB.
+
+    The rest is for dbt itself and the other steps. Beyond it DuckDB works on disk, in $PMO_HOME/dbt/spill.
+    """
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # no cgroups, or no limit: "max"
+        available = min(available, int(cgroup.read_text()))
+    return f"{min(MOST_MEMORY_MB, available * 6 // 10 // 10**6)}MB"
 
 
 @contextlib.contextmanager

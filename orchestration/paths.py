@@ -49,6 +49,11 @@ class Home:
         return self.build / "dbt" / "logs"
 
     @property
+    def dbt_spill(self) -> Path:
+        """Where DuckDB puts what does not fit into memory; only a killed build leaves something there."""
+        return self.build / "dbt" / "spill"
+
+    @property
     def manifest(self) -> Path:
         return self.dbt_target / "manifest.json"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,6 +67,7 @@ def start_build(context: dg.AssetExecutionContext, home: Home) -> DbtCliInvocati
     from orchestration.defs.dbt.manifest import manifest
     from orchestration.defs.dbt.translator import Translator
 
+    shutil.rmtree(home.dbt_spill, ignore_errors=True)
     return DbtCliInvocation(
         process=_ready(home) or _start("now", home),
         manifest=manifest(),
