@@ -30,13 +30,14 @@ def canonical_json(value: Any) -> str:
 
 def complete(rows: Sequence[Mapping[str, Any]] | pa.Table, schema: pa.Schema, keys: Mapping[str, Any]) -> pa.Table:
     """`rows` with all columns of `schema`: missing keys filled in, hashes made, text cleaned, one row per record."""
-    table = rows if isinstance(rows, pa.Table) else _from_mappings(rows, schema)
+    table = rows if isinstance(rows, pa.Table) else from_mappings(rows, schema)
     columns = [_column(table, field, keys) for field in schema]
     table = pa.Table.from_arrays(columns, schema=schema)
     return newest_of_each(_with_hashes(table))
 
 
-def _from_mappings(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+def from_mappings(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """The columns of `schema` that the rows name, as Arrow. Raises ValueError or TypeError where a value is no such."""
     names = {name for row in rows for name in row}
     if unknown := names - set(schema.names):
         raise ValueError(f"no such columns: {', '.join(sorted(unknown))}")

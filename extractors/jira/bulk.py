@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from extractors.errors import BadRequest, NotFound, RepeatedPage
+from extractors.errors import BadRequest, NotFound, RepeatedPage, SchemaChanged
 from extractors.jira.client import JiraClient
 from extractors.jira.documents import ChangeLogPage, EmbeddedChangelog, HistoryPage, RawIssues
 from extractors.limiter import WIDEST
@@ -114,14 +114,19 @@ class Bulk:
         found = []
         for number in range(len(group.chunks)):
             answer = group.issues.pop(number)
-            for raw in answer.value.issues:
-                if self._client.is_cloud:
-                    issue_id = issue_id_of(raw)
-                    histories = group.histories.get(issue_id, [])
-                    found.append(FetchedIssue(raw, histories, None, answer.sent_at, issue_id))
-                else:
-                    found.append(split_changelog(raw, answer.sent_at))
+            found += [self._taken(raw, answer.sent_at, group) for raw in answer.value.issues]
         return group.ids, found
+
+    def _taken(self, raw: Raw, sent_at: datetime, group: _Group) -> FetchedIssue:
+        """An issue of an answer. Raises SchemaChanged if it cannot even be told which one it is."""
+        try:
+            if not self._client.is_cloud:
+                return split_changelog(raw, sent_at)
+            issue_id = issue_id_of(raw)
+            return FetchedIssue(raw, group.histories.get(issue_id, []), None, sent_at, issue_id)
+        except msgspec.ValidationError as error:
+            subject, remedy = f"an issue among {group.ids[0]} to {group.ids[-1]}", "This program needs an update"
+            raise SchemaChanged(self._client.connection.id, subject, 200, remedy, detail=str(error)) from None
 
     def bulk_fetch(self, ids: Sequence[int], fields: Sequence[str]) -> Answer[RawIssues]:
         """At most BULK issues by id on Cloud, moved ones too; unknown ones are left out."""
@@ -212,7 +217,8 @@ def split_changelog(raw: Raw, sent_at: datetime) -> FetchedIssue:
     """An issue that was asked for with expand=changelog, taken apart."""
     parts = _decode_parts.decode(raw)
     log = parts.pop("changelog", None)
-    changelog = _decode_changelog.decode(log) if log is not None else EmbeddedChangelog([], 0)
+    changelog = _decode_changelog.decode(log) if log is not None else EmbeddedChangelog()
     payload = Raw(msgspec.json.encode(parts))
-    total = changelog.total if changelog.total is not None else len(changelog.histories)
-    return FetchedIssue(payload, changelog.histories, total, sent_at)
+    histories = changelog.histories or []
+    total = len(histories) if changelog.total is None and changelog.histories is not None else changelog.total
+    return FetchedIssue(payload, histories, total, sent_at)

@@ -112,7 +112,7 @@ class JiraClient:
         return self.http.get(f"{self.api}/myself", dict[str, Any]).value
 
     def fields(self) -> list[dict[str, Any]]:
-        return self.http.get(f"{self.api}/field", list[dict[str, Any]]).value
+        return [_object(entry) for entry in self.http.get(f"{self.api}/field", list[Any]).value]
 
     def statuses(self) -> list[dict[str, Any]]:
         return self._objects("status", [status.raw for status in self.package.statuses()])
@@ -141,6 +141,12 @@ class JiraClient:
         except NotFound:
             return None
 
+    def versions(self, project_id: str) -> list[dict[str, Any]]:
+        """The releases of a project."""
+        if self.is_cloud:
+            return self.pages(f"{self.api}/project/{project_id}/version", {"maxResults": 50})
+        return [_object(one) for one in self.http.get(f"{self.api}/project/{project_id}/versions", list[Any]).value]
+
     def board_configuration(self, board_id: str) -> dict[str, Any]:
         return self.http.get(f"/rest/agile/1.0/board/{board_id}/configuration", dict[str, Any]).value
 
@@ -157,8 +163,11 @@ class JiraClient:
         found: list[dict[str, Any]] = []
         while True:
             page = self.http.get(path, Page, {**params, "startAt": len(found)}).value
-            found.extend(msgspec.json.decode(entry, type=dict[str, Any]) for entry in page.values)
-            is_last = page.is_last if page.is_last is not None else len(found) >= (page.total or 0)
+            found.extend(_object(msgspec.json.decode(entry)) for entry in page.values)
+            if page.is_last is None and page.total is None:  # an old server says neither
+                is_last = not page.values
+            else:
+                is_last = page.is_last if page.is_last is not None else len(found) >= (page.total or 0)
             if is_last:
                 return found
             if not page.values:
@@ -169,3 +178,8 @@ class JiraClient:
                     "Nothing of this list was kept; run again",
                     detail=f"An empty page came after {len(found)} entries, and says that it is not the last one",
                 )
+
+
+def _object(entry: Any) -> dict[str, Any]:
+    """An entry of a list; what is no object has no name by which it could be told."""
+    return entry if isinstance(entry, dict) else {}

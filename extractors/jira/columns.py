@@ -185,15 +185,15 @@ def instant_of(value: Any) -> datetime | None:
     """An aware UTC instant of ISO text, epoch seconds or milliseconds; None of anything else."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and value.isdecimal():
         value = int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value / 1000 if abs(value) > _EPOCH_MILLISECONDS else value, UTC)
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value / 1000 if abs(value) > _EPOCH_MILLISECONDS else value, UTC)
         instant = datetime.fromisoformat(str(value))
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, OSError):  # no instant, or one that no calendar has
         return None
-    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _date_of(value: str | None) -> date | None:

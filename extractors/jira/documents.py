@@ -52,7 +52,7 @@ class RawIssues(Struct):
 
 class IssueChangeLog(Struct):
     issue_id: str = wire(name="issueId")
-    histories: list[Raw] = wire(name="changeHistories")
+    histories: list[Raw] = wire(default_factory=list, name="changeHistories")
 
 
 class ChangeLogPage(Struct):
@@ -73,7 +73,7 @@ class HistoryPage(Struct):
 class EmbeddedChangelog(Struct):
     """`changelog` of an issue that was asked for with expand=changelog."""
 
-    histories: list[Raw]
+    histories: list[Raw] | None = None
     total: int | None = None
 
 

@@ -109,7 +109,8 @@ def find_roles(
 
 
 def _custom_type(field: Mapping[str, Any]) -> str:
-    return str((field.get("schema") or {}).get("custom") or "")
+    schema = field.get("schema")
+    return str(schema.get("custom") or "") if isinstance(schema, Mapping) else ""
 
 
 def _with_type(known: Mapping[str, Mapping[str, Any]], custom_type: str) -> list[str]:

@@ -18,6 +18,7 @@ from extractors.jira.bulk import Bulk, FetchedIssue
 from extractors.jira.client import JiraClient
 from extractors.jira.fields import FieldRoles
 from extractors.jira.records import IssueRows, instant_of
+from extractors.oddities import UNREADABLE
 from extractors.writing import Writer, in_parallel
 
 STREAM = "jira/issues"
@@ -56,7 +57,7 @@ class IssueLoader:
         self._fields = roles.requested
         self._rows = IssueRows(roles, keeps_comments=client.connection.include_comments)
         self._batch_issues = self._batch_bytes = 0
-        self._broken = 0
+        self._broken: set[int] = set()
         self._longest: list[tuple[tuple[int, int], str, datetime]] = []
         self.sprints: dict[str, dict[str, Any]] = {}
 
@@ -94,19 +95,25 @@ class IssueLoader:
             # An issue that was cut before is counted: that it leads to its status does not say that it is whole.
             if is_old_gap or self._rows.add(issue) is not None:
                 self._rows.add(self._again(issue_id, issue), is_final=True)
-        except msgspec.ValidationError as error:
+        except UNREADABLE as error:
             self.gaps.add(number)
-            self._broken += not is_old_gap
-            failure = SchemaChanged(
-                self._client.connection.id,
-                f"issue {issue_id}",
-                200,
-                "The other issues were landed; this one needs an update of this program",
-                detail=str(error),
-            )
-            if self._broken > _MOST_BROKEN:
-                raise failure from None
-            self._report.failures.append(failure)
+            self._tell_broken(number, error)
+
+    def _tell_broken(self, number: int, error: Exception) -> None:
+        """An issue that no row can be made of, once in a run. Raises the error if there are many."""
+        if number in self._broken:
+            return
+        self._broken.add(number)
+        failure = SchemaChanged(
+            self._client.connection.id,
+            f"issue {number}",
+            200,
+            "The other issues were landed; this one needs an update of this program",
+            detail=str(error),
+        )
+        if len(self._broken - self._old_gaps) > _MOST_BROKEN:
+            raise failure from None
+        self._report.failures.append(failure)
 
     def _again(self, issue_id: str, first: FetchedIssue) -> FetchedIssue:
         """The issue and its whole history once more, in the way that says how many changes there are.

@@ -8,7 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from extractors.connection import Coverage
-from extractors.errors import AccessDenied, AuthError, BadRequest, ExtractError, NotFound
+from extractors.errors import (
+    AccessDenied,
+    AuthError,
+    BadRequest,
+    ExtractError,
+    Gone,
+    NotFound,
+    NotJson,
+    RepeatedPage,
+    SchemaChanged,
+    Truncated,
+    Unreachable,
+)
 from extractors.jira.census import Limit
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.fields import FieldRoles, find_roles
@@ -25,11 +37,19 @@ from extractors.jira.site_rows import (
     status_row,
     version_row,
 )
+from extractors.oddities import UNREADABLE, Oddities
 from extractors.writing import Writer, in_parallel
+
+HIDDEN = (AccessDenied, NotFound, BadRequest)  # what the account may not see of one board or project
+BROKEN = (Gone, NotJson, RepeatedPage, SchemaChanged, Truncated)  # what is wrong with one board or project
+MOST_UNREACHABLE = 3  # boards and projects that answer with server errors only, before the site counts as down
 
 
 class Metadata:
-    """Reads and lands the small streams. `failures` collects what makes the run red."""
+    """Reads and lands the small streams. `failures` collects what makes the run red.
+
+    `oddities`: the entries that no row could be made of.
+    """
 
     def __init__(self, client: JiraClient, projects: Mapping[str, Json], fail: Callable[[ExtractError], None]) -> None:
         self._client = client
@@ -39,7 +59,9 @@ class Metadata:
         self.boards: list[Board] = []
         self.roles = FieldRoles({}, {})
         self.no_boards: str | None = None  # why boards are unknown
-        self.is_stopped = False  # too much of a list is gone at once: nothing of it was deleted
+        self.is_stopped = False  # too much of a list is gone at once, or a board is odd: nothing of it was deleted
+        self.oddities = Oddities()
+        self._unreachable = 0
         self._lists: dict[str, list[Json]] = {}
         self._versions: dict[str, list[Json] | ExtractError] = {}
 
@@ -53,7 +75,7 @@ class Metadata:
         with ThreadPoolExecutor(1) as pool:
             fields = pool.submit(self._client.fields)
             found = self._found_boards()
-            self.fields = fields.result()
+            self.fields = list(self.oddities.identified("jira/fields", fields.result(), is_number=False).values())
         boards = [Board(board_id, raw) for board_id, raw in sorted(found.items(), key=lambda pair: int(pair[0]))]
         self.boards = [board for _, board in in_parallel(self._configure, boards, THREADS)]
         commonest = Counter(board.points_field for board in self.boards if board.points_field).most_common()
@@ -72,11 +94,11 @@ class Metadata:
 
     def _read_lists(self) -> None:
         """One after the other: the client of the `jira` package is not made for threads."""
-        client = self._client
+        client, rows = self._client, self.oddities.rows
         self._lists = {
-            "jira/statuses": [status_row(raw) for raw in client.statuses()],
-            "jira/resolutions": [resolution_row(raw) for raw in client.resolutions()],
-            "jira/issue_types": [issue_type_row(raw) for raw in client.issue_types()],
+            "jira/statuses": rows("jira/statuses", client.statuses(), status_row),
+            "jira/resolutions": rows("jira/resolutions", client.resolutions(), resolution_row),
+            "jira/issue_types": rows("jira/issue_types", client.issue_types(), issue_type_row),
         }
 
     def _found_boards(self) -> dict[str, Json]:
@@ -84,12 +106,13 @@ class Metadata:
         found: dict[str, Json] = {}
         try:
             for key in self._board_scopes():
-                found.update((str(raw["id"]), raw) for raw in self._client.boards(key))
+                found |= self.oddities.identified("jira/boards", self._client.boards(key))
         except NotFound as error:
             self.no_boards = f"this site has no boards: {short_reason(error)}"
         except (AccessDenied, AuthError) as error:
             self.no_boards = f"boards cannot be read: {short_reason(error)}"
             self._fail(error)
+        self.is_stopped = self.oddities.has("jira/boards")  # who knows which of the landed ones it is
         return {} if self.no_boards else found
 
     def _board_scopes(self) -> list[str | None]:
@@ -101,36 +124,65 @@ class Metadata:
         """Read a board's configuration; what the account may not see is noted and does not stop the others."""
         try:
             board.configuration = self._client.board_configuration(board.board_id)
-        except (AccessDenied, NotFound, BadRequest) as error:
+            board.check()
+        except HIDDEN as error:
             board.problems.append(f"its configuration cannot be read: {short_reason(error)}")
+        except UNREADABLE as error:
+            board.configuration = None
+            board.problems.append(f"its configuration is of an unknown form: {' '.join(str(error).split())[:80]}")
+        except (*BROKEN, Unreachable) as error:
+            self._broken(error, board)
         return board
+
+    def _broken(self, error: ExtractError, board: Board) -> None:
+        """One board fails as nobody could foresee: red by name, and the others go on."""
+        self._fail(self._owned(error, f"board {board.board_id} ({board.name})"))
+        board.problems.append(f"it {error.what}: {short_reason(error)}")
+
+    def _owned(self, error: ExtractError, owner: str) -> ExtractError:
+        """The error as one of a board or project. Raises it if the site is out of reach as a whole."""
+        if isinstance(error, Unreachable):
+            self._unreachable += 1
+            if error.status is None or self._unreachable > MOST_UNREACHABLE:
+                raise error
+        error.subject = f"{owner}: {error.subject}"
+        return error
 
     def _read_filter(self, board: Board) -> None:
         try:
             if board.filter_id is not None:
-                board.jql = self._client.filter(board.filter_id).get("jql")
-        except (AccessDenied, NotFound, BadRequest) as error:
+                jql = self._client.filter(board.filter_id).get("jql")
+                board.jql = jql if isinstance(jql, str) else None
+        except HIDDEN as error:
             board.problems.append(f"its filter cannot be read: {short_reason(error)}")
+        except (*BROKEN, Unreachable) as error:
+            self._broken(error, board)
 
     def _add_sprints(self, board: Board) -> None:
+        board.are_sprints_known = False
         try:
             path = f"/rest/agile/1.0/board/{board.board_id}/sprint"
-            board.sprints = self._client.pages(path, {"maxResults": 50})
+            found = self._client.pages(path, {"maxResults": 50})
         except BadRequest as error:
-            if board.kind == "scrum":
-                board.are_sprints_known = False
-                self._fail(error)
-            else:  # a team-managed board without sprints says so with 400
+            if board.kind != "scrum" and "sprint" in error.detail.lower():  # a team-managed board without sprints
                 board.problems.append("it has no sprints")
+                board.are_sprints_known = True
+            else:
+                self._broken(error, board)
         except (AccessDenied, NotFound) as error:
-            board.are_sprints_known = False
             board.problems.append(f"its sprints cannot be read: {short_reason(error)}")
+        except (*BROKEN, Unreachable) as error:
+            self._broken(error, board)
+        else:
+            board.sprints = list(self.oddities.identified("jira/sprints", found).values())
+            board.are_sprints_known = True
 
     def land(self, writer: Writer) -> None:
         """All small streams but board_items, which come after the issues."""
         append = writer.append
-        append("jira/projects", [project_row(raw) for raw in self.projects.values()])
-        append("jira/fields", [field_row(raw, self.roles) for raw in self.fields])
+        rows = self.oddities.rows
+        append("jira/projects", rows("jira/projects", self.projects.values(), project_row))
+        append("jira/fields", rows("jira/fields", self.fields, lambda raw: field_row(raw, self.roles)))
         for stream, found in self._lists.items():
             append(stream, found)
         self._land_versions(writer)
@@ -144,7 +196,7 @@ class Metadata:
             if isinstance(versions, ExtractError):
                 failures.append(versions)
             else:
-                rows.extend(version_row(raw, project_id) for raw in versions)
+                rows += self.oddities.rows("jira/versions", versions, partial(version_row, project_id=project_id))
         for error in failures:
             self._fail(error)
         if failures:
@@ -172,7 +224,7 @@ class Metadata:
         gone = known - {row["record_id"] for row in rows}
         limit = Limit(writer.connection.id, writer.connection.max_deleted_ratio)
         if not gone or limit.allows_of_list(len(known), len(gone)):
-            writer.replace(stream, rows, is_in_scope)
+            writer.replace(stream, rows, lambda key: is_in_scope(key) and not self.oddities.may_hold(stream, key))
             return
         self.is_stopped = True
         self._fail(limit.of_list(stream, len(known), len(gone)))
@@ -184,24 +236,35 @@ class Metadata:
         return {row["record_id"]: row["project_id"] for row in rows}
 
     def _read_versions(self, project_id: str) -> None:
-        client = self._client
         try:
-            if client.is_cloud:
-                found = client.pages(f"{client.api}/project/{project_id}/version", {"maxResults": 50})
-            else:
-                found = client.http.get(f"{client.api}/project/{project_id}/versions", list[Json]).value
-            self._versions[project_id] = found
-        except (AccessDenied, NotFound, BadRequest) as error:
+            self._versions[project_id] = self._client.versions(project_id)
+        except HIDDEN as error:
             self._versions[project_id] = error
+        except (*BROKEN, Unreachable) as error:
+            key = self.projects[project_id].get("key") or project_id
+            self._versions[project_id] = self._owned(error, f"project {key}")
 
     def _land_boards(self, writer: Writer) -> None:
-        self._replace(writer, "jira/boards", [board_row(board) for board in self.boards])
+        odd, by_id = self.oddities.may_hold, {board.board_id: board for board in self.boards}
+        raws = [board.raw for board in self.boards]
+        self._replace(
+            writer, "jira/boards", self.oddities.rows("jira/boards", raws, lambda raw: board_row(by_id[str(raw["id"])]))
+        )
         unread = {board.board_id for board in self.boards if board.configuration is None}
         columns = [row for board in self.boards for row in column_rows(board)]
-        self._replace(writer, "jira/board_columns", columns, lambda key: key.split(":")[0] not in unread)
-        sprints = {str(raw["id"]): sprint_row(raw) for board in self.boards for raw in board.sprints}
+        self._replace(
+            writer,
+            "jira/board_columns",
+            columns,
+            lambda key: (board_id := key.split(":")[0]) not in unread and not odd("jira/boards", board_id),
+        )
+        sprints: dict[str, Json] = {}
+        for board in self.boards:
+            rows = self.oddities.rows("jira/sprints", board.sprints, partial(sprint_row, listed_by=board.board_id))
+            sprints = {row["record_id"]: row for row in rows} | sprints
         if all(board.are_sprints_known for board in self.boards):
-            gone = [key for key in writer.alive("jira/sprints") if key not in sprints and self._is_gone(key, sprints)]
+            unlisted = [key for key in writer.alive("jira/sprints") if key not in sprints]
+            gone = [key for key in unlisted if not odd("jira/sprints", key) and self._is_gone(key, sprints)]
             writer.delete("jira/sprints", sorted(gone))
         writer.append("jira/sprints", list(sprints.values()))
 
@@ -209,7 +272,7 @@ class Metadata:
         """A sprint that no board lists any more: gone, or still there on a board that we do not see."""
         raw = self._client.sprint(sprint_id)
         if raw is not None:
-            sprints[sprint_id] = sprint_row(raw)
+            sprints |= {row["record_id"]: row for row in self.oddities.rows("jira/sprints", [raw], sprint_row)}
         return raw is None
 
     def land_unlisted_sprints(self, writer: Writer, seen: Mapping[str, Json]) -> None:
@@ -217,17 +280,18 @@ class Metadata:
         listed = {str(raw["id"]) for board in self.boards for raw in board.sprints}
         known = writer.landing.latest("jira/sprints", writer.connection.id, ["record_id"])["record_id"].to_pylist()
         unlisted = sorted(set(seen) - listed - set(known), key=int)
-        rows = [sprint_row(raw or seen[key]) for key, raw in in_parallel(self._client.sprint, unlisted, THREADS)]
-        writer.append("jira/sprints", rows)
+        found = [raw or seen[key] for key, raw in in_parallel(self._client.sprint, unlisted, THREADS)]
+        writer.append("jira/sprints", self.oddities.rows("jira/sprints", found, sprint_row))
 
     def coverage(self) -> list[Coverage]:
-        """Boards that could be read only in part, with the reason."""
+        """Boards that could be read only in part, and odd entries of any list, with the reason."""
+        odd = self.oddities.coverage()
         troubled = [board for board in self.boards if board.problems]
         reason = "; ".join(f"board {board.board_id} ({board.name}): {', '.join(board.problems)}" for board in troubled)
         count = len(self.boards)
         if self.no_boards is not None:
-            return [Coverage("jira/boards", "*", reason=self.no_boards)]
-        return [Coverage("jira/boards", "*", count, count, skipped=len(troubled), reason=reason or None)]
+            return [Coverage("jira/boards", "*", reason=self.no_boards), *odd]
+        return [Coverage("jira/boards", "*", count, count, skipped=len(troubled), reason=reason or None), *odd]
 
 
 def short_reason(error: ExtractError) -> str:

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 def select_projects(connection: JiraConnection, found: list[Json]) -> tuple[dict[str, Json], list[NotFound]]:
     """Projects by id, and an error for every configured one that the account does not see, or that is in the trash."""
     trash = {
-        str(project[name]).lower() for project in found if project.get("deleted") for name in ("key", "id", "name")
+        str(project.get(name)).lower() for project in found if project.get("deleted") for name in ("key", "id", "name")
     }
     found = [project for project in found if not project.get("deleted")]
     if not connection.projects:
@@ -40,7 +40,10 @@ def _unknown(connection_id: str, name: str, found: list[Json], *, is_in_trash: b
         remedy, detail = "Take it out of `projects`, or restore it", "It is in the tool's trash"
         return NotFound(connection_id, f"project '{name}'", None, remedy, detail=detail)
     names = {
-        str(project[attribute]).lower(): str(project[attribute]) for project in found for attribute in ("name", "key")
+        str(project[name]).lower(): str(project[name])
+        for project in found
+        for name in ("name", "key")
+        if name in project
     }
     near = [names[text] for text in difflib.get_close_matches(name.lower(), list(names), n=2)]
     if near:

@@ -10,7 +10,8 @@ import msgspec
 
 from extractors.jira.fields import FieldRoles
 from extractors.jira.records import instant_of
-from extractors.rows import digest
+from extractors.rows import digest, from_mappings
+from extractors.streams import STREAMS
 
 Json = dict[str, Any]
 
@@ -46,17 +47,31 @@ class Board:
         found = (estimation.get("field") or {}).get("fieldId")
         return str(found) if found else None
 
+    def check(self) -> None:
+        """Raises what an odd configuration leads to (oddities.UNREADABLE), before anything relies on it."""
+        rows = column_rows(self)
+        from_mappings(rows, STREAMS["jira/board_columns"].schema)
+        _ = self.filter_id, self.points_field
+
+
+def _id(raw: Mapping[str, Any]) -> str:
+    """Raises KeyError or ValueError if there is none."""
+    found = raw["id"]
+    if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+        raise ValueError("it has no id")
+    return str(found)
+
 
 def _row_of(raw: Mapping[str, Any], columns: Mapping[str, Any], record_id: str | None = None) -> Json:
     payload = msgspec.json.encode(raw).decode()
-    return {"record_id": record_id or str(raw["id"]), "updated_at": None, "payload": payload, **columns}
+    return {"record_id": record_id or _id(raw), "updated_at": None, "payload": payload, **columns}
 
 
 def project_row(raw: Json) -> Json:
     category = raw.get("projectCategory") or {}
     # Who leads it, its pictures and counts change without the project changing.
     known = {
-        "project_id": str(raw["id"]),
+        "project_id": _id(raw),
         "project_key": raw.get("key"),
         "name": raw.get("name"),
         "is_archived": bool(raw.get("archived")),
@@ -67,7 +82,7 @@ def project_row(raw: Json) -> Json:
 
 def field_row(raw: Json, roles: FieldRoles) -> Json:
     schema = raw.get("schema") or {}
-    field_id = str(raw["id"])
+    field_id = _id(raw)
     attribute = roles.attribute_of(field_id)
     known = {"field_id": field_id, "name": raw.get("name"), "custom_type": schema.get("custom"), "attribute": attribute}
     row = _row_of(raw, known)
@@ -79,7 +94,7 @@ def status_row(raw: Json) -> Json:
     category = raw.get("statusCategory") or {}
     project_id = str(scope["id"]) if scope.get("id") is not None else None
     known = {
-        "status_id": str(raw["id"]),
+        "status_id": _id(raw),
         "name": raw.get("name"),
         "category": category.get("key"),
         "project_id": project_id,
@@ -88,13 +103,13 @@ def status_row(raw: Json) -> Json:
 
 
 def resolution_row(raw: Json) -> Json:
-    return _row_of(raw, {"resolution_id": str(raw["id"]), "name": raw.get("name")})
+    return _row_of(raw, {"resolution_id": _id(raw), "name": raw.get("name")})
 
 
 def issue_type_row(raw: Json) -> Json:
     level = raw.get("hierarchyLevel")
     known = {
-        "issue_type_id": str(raw["id"]),
+        "issue_type_id": _id(raw),
         "name": raw.get("name"),
         "is_subtask": bool(raw.get("subtask")),
         "hierarchy_level": level if isinstance(level, int) else None,
@@ -104,7 +119,7 @@ def issue_type_row(raw: Json) -> Json:
 
 def version_row(raw: Json, project_id: str) -> Json:
     known = {
-        "version_id": str(raw["id"]),
+        "version_id": _id(raw),
         "project_id": project_id,
         "name": raw.get("name"),
         "start_date": _date(raw.get("startDate")),
@@ -152,11 +167,15 @@ def column_rows(board: Board) -> list[Json]:
     ]
 
 
-def sprint_row(raw: Mapping[str, Any]) -> Json:
-    """From the sprint resource, or from an issue's Sprint field (which calls the board boardId)."""
-    board_id = raw.get("originBoardId", raw.get("boardId"))
+def sprint_row(raw: Mapping[str, Any], listed_by: str | None = None) -> Json:
+    """From the sprint resource, or from an issue's Sprint field (which calls the board boardId).
+
+    Old servers do not say on which board a sprint was made: then it is the one that lists it.
+    """
+    told = (raw.get("originBoardId"), raw.get("boardId"), listed_by)
+    board_id = next((one for one in told if one is not None), None)
     known = {
-        "sprint_id": str(raw["id"]),
+        "sprint_id": _id(raw),
         "board_id": str(board_id) if board_id is not None else None,
         "name": raw.get("name"),
         "goal": raw.get("goal") or None,

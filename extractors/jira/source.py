@@ -141,7 +141,8 @@ class _Extraction:
 
     def _select(self, found: list[Json]) -> dict[str, Json]:
         """The configured projects by id. Unknown ones make the run red by name; the others go on."""
-        self._found = {str(project["id"]): project for project in found}
+        self._found = self._metadata.oddities.identified("jira/projects", found)
+        found = list(self._found.values())
         if all(in_trash(project) for project in found):
             remedy = f"Give the account of the token in {self._connection.token_env or '`token_env`'} Browse permission"
             raise AccessDenied(self._connection.id, "every project", None, remedy, detail="It sees no project at all")

@@ -15,7 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extractors.connection import CheckLine, Coverage
-from extractors.errors import AccessDenied, AuthError, BadRequest, ExtractError, NotFound, RepeatedPage
+from extractors.errors import (
+    AccessDenied,
+    AuthError,
+    BadRequest,
+    ExtractError,
+    NotFound,
+    RepeatedPage,
+    SchemaChanged,
+)
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.columns import instant_of
 from extractors.jira.documents import ChangedWorklogs, Worklog, WorklogPage
@@ -27,8 +35,9 @@ STREAM = "jira/worklogs"
 TOGETHER = 1_000  # worklogs that Jira gives at a time
 OVERLAP = 10 * 60 * 1000  # milliseconds: entries that were committed out of order
 MOST_ASKED = 1_000  # issues that are asked for their worklogs in one run
-# The account has called the site before: 401 says that its token's scopes do not hold worklogs.
-REFUSED = (AccessDenied, AuthError, BadRequest, NotFound)
+# The account has called the site before: 401 says that its token's scopes do not hold worklogs. And no KPI needs them:
+# a form that is not known is no reason to stop.
+REFUSED = (AccessDenied, AuthError, BadRequest, NotFound, SchemaChanged)
 
 
 class Worklogs:

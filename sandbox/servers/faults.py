@@ -9,7 +9,8 @@ query or body the regex is found in, so that one project of several can fail. Ki
 | `429` | Retry-After in `seconds` (default 1), with `reason` (default jira-burst-based) |
 | `429-date` | Retry-After as an HTTP date `seconds` ahead |
 | `429-none` | without Retry-After |
-| `401` `403` `404` `500` `502` `503` `504` | that status; 503 with Retry-After if `seconds` is given |
+| `400` `401` `403` `404` `422` | that status, and `text` |
+| `500` `502` `503` `504` | that status, and `text`; 503 with Retry-After if `seconds` is given |
 | `cut` | the connection closes in the middle of the body |
 | `html200` `html203` | a sign-in page in place of the answer |
 | `redirect` | 302 to `to` (default: another host's sign-in page) |
@@ -21,6 +22,7 @@ query or body the regex is found in, so that one project of several can fail. Ki
 | `truncate_changelog` | histories are cut to the newest `keep` (default 1); totals stay |
 | `merge` | the answer's JSON with `document` put over it, so that a field says something else |
 
+With `entry` (a number) `merge` puts `document` over that entry of the answer's list only.
 With `headers` any answer that a fault gives or changes carries these, over its own.
 """
 
@@ -59,6 +61,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     asks: str = ""
     headers: dict[str, str] = {}
     document: dict[str, Any] = {}
+    entry: int | None = None
+    text: str = ""
     seen: int = 0
     struck: int = 0
     token: str | None = None  # what repeat_token repeats
@@ -86,7 +90,8 @@ class Answer(msgspec.Struct):
 
 
 REFUSALS = {
-    "429", "429-date", "429-none", "401", "403", "404", "500", "502", "503", "504", "html200", "html203", "redirect",
+    "429", "429-date", "429-none", "400", "401", "403", "404", "422", "500", "502", "503", "504",
+    "html200", "html203", "redirect",
 }  # fmt: skip
 KINDS = REFUSALS | {"cut", "slow", "delay", "empty", "repeat_token", "hide", "truncate_changelog", "merge"}
 
@@ -148,7 +153,9 @@ def _refusal(fault: Fault) -> Answer | None:
         headers = {"content-type": "application/json"}
         if status == 503 and fault.seconds is not None:
             headers["retry-after"] = str(round(seconds))
-        return Answer(status, headers, msgspec.json.encode({"errorMessages": [f"Fault {status}"], "errors": {}}))
+        return Answer(
+            status, headers, msgspec.json.encode({"errorMessages": [fault.text or f"Fault {status}"], "errors": {}})
+        )
     return None
 
 
@@ -191,7 +198,7 @@ def _bend_body(fault: Fault, answer: Answer) -> None:
     elif fault.kind == "truncate_changelog":
         _truncate(document, fault.keep)
     elif fault.kind == "merge":
-        document = _merged(document, fault.document)
+        document = _merged(document, fault.document) if fault.entry is None else _one_merged(fault, document)
     elif isinstance(document, dict):
         _repeat(fault, document, answer.headers)
     answer.body = msgspec.json.encode(document)
@@ -202,6 +209,16 @@ def _merged(value: Any, over: dict[str, Any]) -> Any:
     if not isinstance(value, dict):
         return over
     return value | {name: _merged(value.get(name), one) if isinstance(one, dict) else one for name, one in over.items()}
+
+
+def _one_merged(fault: Fault, document: Any) -> Any:
+    """One entry of an answer that is a list, or of the list in it. A list that is too short stays as it is."""
+    entries = document
+    if isinstance(document, dict):
+        entries = next((document[name] for name in sorted(_LISTS) if isinstance(document.get(name), list)), [])
+    if fault.entry is not None and fault.entry < len(entries):
+        entries[fault.entry] = _merged(entries[fault.entry], fault.document)
+    return document
 
 
 def _emptied(document: dict[str, Any]) -> dict[str, Any]:
