@@ -132,6 +132,20 @@ class Landing:
             write_inputs(self.ledger, self._tables, target, as_of)
 
 
+@dataclass(frozen=True)
+class _Appended:
+    """Record ids and hashes of rows that were appended together, and the least and greatest of the ids.
+
+    A first load goes up in the ids: then none of what came before has to be searched.
+    """
+
+    known: pa.Table
+    bounds: Mapping[str, str]
+
+    def may_hold(self, bounds: Mapping[str, str]) -> bool:
+        return self.bounds["min"] <= bounds["max"] and bounds["min"] <= self.bounds["max"]
+
+
 class Batch:
     """Rows that become visible together with a cursor. Not thread-safe: one thread appends."""
 
@@ -144,19 +158,21 @@ class Batch:
         self.batch_id = uuid.uuid4().hex
         self.opened_at = datetime.now(UTC) + run.clock_offset
         self._buffers: dict[str, list[pa.Table]] = {}
-        self._own: dict[str, list[pa.Table]] = {}  # record ids and hashes of what this batch appended
+        self._own: dict[str, list[_Appended]] = {}  # what this batch appended, by stream
+        self._repeated: set[str] = set()  # streams of which the batch may hold a record more than once
         self._written: dict[str, tuple[int, list[str]]] = {}
 
     @property
     def has_rows(self) -> bool:
         return bool(self._buffers or self._written)
 
-    def append(self, stream: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
+    def append(self, stream: str, rows: Sequence[Mapping[str, Any]] | pa.Table, *, are_new: bool = False) -> int:
         """Add the rows that are new or changed; how many were.
 
         Rows carry record_id, updated_at, payload and the stream's columns; payload_hash (else made from payload),
         is_deleted (else false) and extracted_at (else when the batch was opened) may be there. Of two rows of one
         record in a call the last one counts. A deletion of a record that is not visible is dropped.
+        `are_new`: the caller knows that none of the records is visible or in this batch yet; nothing is looked up.
         """
         keys = {
             "connection_id": self._connection_id,
@@ -166,7 +182,7 @@ class Batch:
             "is_deleted": False,
         }
         table = self._landing.erasures.clean(row_tables.complete(rows, STREAMS[stream].schema, keys))
-        table = self._only_changed(stream, table)
+        table = self._remembered(stream, table) if are_new else self._only_changed(stream, table)
         if table.num_rows:
             self._buffers.setdefault(stream, []).append(table)
             if sum(part.nbytes for part in self._buffers[stream]) > _FLUSH_BYTES:
@@ -178,22 +194,29 @@ class Batch:
             return table
         columns = ["record_id", "payload_hash"]
         ids = table["record_id"]
-        is_near = self._landing.table(stream).may_hold(self._connection_id, pc.min_max(ids).as_py())
+        bounds = pc.min_max(ids).as_py()
+        is_near = self._landing.table(stream).may_hold(self._connection_id, bounds)
         known = self._landing.latest(stream, self._connection_id, columns, ids.to_pylist() if is_near else [])
-        own = self._own.setdefault(stream, [])
+        own = [part.known for part in self._own.get(stream, ()) if part.may_hold(bounds)]
         if own:
+            self._repeated.add(stream)
             known = row_tables.newest_of_each(pa.concat_tables([known, *own]))
         is_new = row_tables.worth_landing(table, known)
-        table = table if pc.all(is_new).as_py() else table.filter(is_new)
+        return self._remembered(stream, table if pc.all(is_new).as_py() else table.filter(is_new))
+
+    def _remembered(self, stream: str, table: pa.Table) -> pa.Table:
         if table.num_rows:
-            own.append(table.select(columns))
+            known = table.select(["record_id", "payload_hash"])
+            self._own.setdefault(stream, []).append(_Appended(known, pc.min_max(known["record_id"]).as_py()))
         return table
 
     def _flush(self, stream: str) -> None:
         parts = self._buffers.pop(stream, [])
         if not parts:
             return
-        table = row_tables.newest_of_each(pa.concat_tables(parts))
+        table = pa.concat_tables(parts)
+        if stream in self._repeated:
+            table = row_tables.newest_of_each(table)
         with storing(self._connection_id, f"stream {stream}"):
             files = self._landing.table(stream).append(table)
         count, known = self._written.get(stream, (0, []))

@@ -57,10 +57,10 @@ class Writer:
             self._batch = self.landing.batch(self.run, self.connection.id, self.connection.kind)
         return self._batch
 
-    def append(self, stream: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> int:
-        """Add rows to the open batch; how many were new or changed."""
+    def append(self, stream: str, rows: Sequence[Mapping[str, Any]] | pa.Table, *, are_new: bool = False) -> int:
+        """Add rows to the open batch; how many were new or changed. `are_new`: none of the records is landed yet."""
         seen = rows.num_rows if isinstance(rows, pa.Table) else len(rows)
-        landed = self.batch.append(stream, rows) if seen else 0
+        landed = self.batch.append(stream, rows, are_new=are_new) if seen else 0
         count = self.report.count(stream)
         count.seen += seen
         count.landed += landed

@@ -10,7 +10,7 @@ import pyarrow as pa
 from extractors.azure_devops.client import AzureDevOpsClient
 from extractors.azure_devops.cursor import AzureDevOpsCursor
 from extractors.azure_devops.feed import Page, read_feed
-from extractors.azure_devops.items import LandedItems
+from extractors.azure_devops.items import Heads, LandedItems
 from extractors.azure_devops.links import LINKS, link_row
 from extractors.azure_devops.people import People
 from extractors.azure_devops.records import REVISIONS, RevisionReader
@@ -52,6 +52,7 @@ class Feeds:
     ) -> None:
         """`selected`: names of the projects that count, None for all. `before`: what earlier runs have landed."""
         known = set(before.ids.tolist()) if selected is not None else set()
+        heads = Heads(before)
         done = since_commit = 0
         waiting: list[pa.Table] = []
         for page in pages:
@@ -62,13 +63,21 @@ class Feeds:
             self.progress.advance(REVISIONS, done, None)
             self.cursor.revisions_token = page.token
             if since_commit >= COMMIT_ROWS or sum(part.num_rows for part in waiting) >= APPEND_ROWS:
-                self.writer.append(REVISIONS, pa.concat_tables(waiting))
+                self._append(pa.concat_tables(waiting), heads)
                 waiting.clear()
             if since_commit >= COMMIT_ROWS:
                 self.commit()
                 since_commit = 0
         if waiting:
-            self.writer.append(REVISIONS, pa.concat_tables(waiting))
+            self._append(pa.concat_tables(waiting), heads)
+
+    def _append(self, table: pa.Table, heads: Heads) -> None:
+        is_new = heads.add(table)
+        if is_new.all():
+            self.writer.append(REVISIONS, table, are_new=True)
+            return
+        self.writer.append(REVISIONS, table.filter(pa.array(is_new)), are_new=True)
+        self.writer.append(REVISIONS, table.filter(pa.array(~is_new)))
 
     def land_links(
         self, pages: Iterator[Page], project_names: Mapping[str, str], selected: Collection[str] | None

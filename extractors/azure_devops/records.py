@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from operator import attrgetter
+from types import NoneType
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import astuple
 
 from extractors.azure_devops.people import People
 from extractors.errors import ConfigError
 from extractors.rows import digest
-from extractors.streams import STREAMS
+from extractors.streams import STREAMS, TIMESTAMP
 
 REVISIONS = "azure_devops/revisions"
 
@@ -58,6 +59,7 @@ FIELDS: Mapping[str, str] = {
 NEEDED = ("changed_at", "changed_by", "created_at", "project", "item_type", "state", "area_path", "iteration_path")
 PERSONS = ("changed_by", "assigned_to")
 ESTIMATES = ("points", "effort", "size")  # processes use one of them
+HOURS = ("original_estimate_hours", "remaining_hours", "completed_hours")
 US_DATE = "%m/%d/%Y %I:%M:%S %p"  # the recycle bin's form in Microsoft's own example
 
 
@@ -68,8 +70,9 @@ class RevisionReader:
         self.names = names
         self.people = people
         fields = [_field(name, names.get(name, f"-{name}")) for name in FIELDS]
-        form = msgspec.defstruct("Revision", [("id", int), ("rev", int), ("fields", msgspec.defstruct("F", fields))])
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(form)
+        named = msgspec.defstruct("Fields", fields, gc=False)
+        self.form = msgspec.defstruct("Revision", [("id", int), ("rev", int), ("fields", named)], gc=False)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.form)
 
     @property
     def asked_fields(self) -> list[str]:
@@ -77,34 +80,34 @@ class RevisionReader:
 
     def table(self, raws: Sequence[msgspec.Raw], sent_at: datetime) -> pa.Table:
         """Columns of azure_devops/revisions, in the order of the feed."""
-        records = [self._decoder.decode(raw) for raw in raws]
-        payloads = [bytes(raw) for raw in raws]
+        records = list(map(self._decoder.decode, raws))
+        payloads = list(map(bytes, raws))
         see = self.people.see_json
-        fields = [record.fields for record in records]
-        changed = instants([one.changed_at for one in fields])
+        found = dict(zip(FIELDS, zip(*[astuple(record.fields) for record in records], strict=True), strict=False))
+        of = {name: found.get(name, ()) for name in FIELDS}  # no record, no values
+        ids, revisions = (pa.array([getattr(one, name) for one in records], pa.int64()) for name in ("id", "rev"))
+        item_ids, changed, tags = ids.cast(pa.string()), instants(of["changed_at"]), list(map(tags_of, of["tags"]))
         columns: dict[str, Any] = {
-            "record_id": [f"{record.id}:{record.rev}" for record in records],
+            "record_id": pc.binary_join_element_wise(item_ids, revisions.cast(pa.string()), ":"),
             "updated_at": changed,
-            "extracted_at": [sent_at] * len(records),
-            "payload_hash": [digest(payload) for payload in payloads],
+            "extracted_at": pa.repeat(pa.scalar(sent_at, TIMESTAMP), len(records)),
+            "payload_hash": list(map(digest, payloads)),
             "payload": _as_text(payloads),
-            "item_id": [str(record.id) for record in records],
-            "rev": [record.rev for record in records],
+            "item_id": item_ids,
+            "rev": revisions,
             "changed_at": changed,
-            "changed_by_id": [see(one.changed_by) for one in fields],
-            "created_at": instants([one.created_at for one in fields]),
-            "points": [number_of(*points) for points in ((one.points, one.effort, one.size) for one in fields)],
-            "is_blocked": [_is_blocked(one.blocked, one.tags) for one in fields],
-            "tags": [tags_of(one.tags) for one in fields],
-            "assigned_to_id": [see(one.assigned_to) for one in fields],
-            "is_board_column_done": [flag_of(one.is_board_column_done) for one in fields],
-            "comment_count": [whole_of(one.comment_count) for one in fields],
-            "is_item_deleted": [flag_of(one.is_item_deleted) or False for one in fields],
+            "changed_by_id": list(map(see, of["changed_by"])),
+            "created_at": instants(of["created_at"]),
+            "points": pc.coalesce(*(numbers(of[name]) for name in ESTIMATES)),
+            "is_blocked": list(map(_is_blocked, of["blocked"], tags)),
+            "tags": tags,
+            "assigned_to_id": list(map(see, of["assigned_to"])),
+            "is_board_column_done": list(map(flag_of, of["is_board_column_done"])),
+            "comment_count": wholes(of["comment_count"]),
+            "is_item_deleted": [flag_of(value) or False for value in of["is_item_deleted"]],
         }
-        for name in TEXT_FIELDS:
-            columns[name] = texts(list(map(attrgetter(name), fields)))
-        for name in ("original_estimate_hours", "remaining_hours", "completed_hours"):
-            columns[name] = numbers(list(map(attrgetter(name), fields)))
+        columns |= {name: texts(of[name]) for name in TEXT_FIELDS}
+        columns |= {name: numbers(of[name]) for name in HOURS}
         schema = STREAMS[REVISIONS].schema
         return pa.table({name: _as_column(values, schema.field(name).type) for name, values in columns.items()})
 
@@ -177,20 +180,43 @@ def instants(values: Sequence[Any]) -> pa.Array:
 
 
 def texts(values: Sequence[Any]) -> pa.Array:
-    """Texts, empty ones as NULL; all at once where there is nothing else."""
-    try:
-        column = pa.array(values, pa.string())
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([text_of(value) for value in values], pa.string())
-    return pc.if_else(pc.equal(column, ""), None, column)
+    """Texts, empty ones as NULL; all at once where there are texts or whole numbers alone."""
+    column = _plain(values, pa.string())
+    if column is not None:
+        return pc.if_else(pc.equal(column, ""), None, column) if "" in values else column
+    numbered = _plain(values, pa.int64())
+    return numbered.cast(pa.string()) if numbered is not None else pa.array(list(map(text_of, values)), pa.string())
 
 
 def numbers(values: Sequence[Any]) -> pa.Array:
     """Numbers, what is none as NULL; all at once where there is nothing else."""
+    column = _plain(values, pa.float64())
+    return column if column is not None else pa.array(list(map(number_of, values)), pa.float64())
+
+
+def wholes(values: Sequence[Any]) -> pa.Array:
+    """Whole numbers, what is none as NULL; all at once where there is nothing else."""
+    column = _plain(values, pa.int64())
+    return column if column is not None else pa.array(list(map(whole_of, values)), pa.int64())
+
+
+_OF_TYPE: Mapping[pa.DataType, set[type]] = {
+    pa.string(): {str, NoneType},
+    pa.int64(): {int, NoneType},
+    pa.float64(): {int, float, NoneType},
+}
+
+
+def _plain(values: Sequence[Any], kind: pa.DataType) -> pa.Array | None:
+    """The values as they are; None if any of them is of another type, or does not fit."""
+    if values.count(None) == len(values):
+        return pa.nulls(len(values), kind)
+    if not _OF_TYPE[kind].issuperset(map(type, values)):
+        return None
     try:
-        return pa.array(values, pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([number_of(value) for value in values], pa.float64())
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, OverflowError, UnicodeError):
+        return None
 
 
 def instant_of(value: Any) -> datetime | None:
@@ -240,8 +266,9 @@ def tags_of(value: Any) -> list[str]:
     return [tag for part in value.split(";") if (tag := part.strip())] if isinstance(value, str) else []
 
 
-def _is_blocked(blocked: Any, tags: Any) -> bool:
-    return flag_of(blocked) is True or any(tag.casefold() == "blocked" for tag in tags_of(tags))
+def _is_blocked(blocked: Any, tags: Sequence[str]) -> bool:
+    has_flag = blocked is not None and flag_of(blocked) is True
+    return has_flag or any(tag.casefold() == "blocked" for tag in tags)
 
 
 def _as_text(payloads: list[bytes]) -> pa.Array:

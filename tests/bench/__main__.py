@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sandbox.serve import SandboxError, start_background
-from tests.bench import extraction, server, speed, transform
+from tests.bench import azure_devops, extraction, server, speed, transform
 from tests.bench.measure import SideFailedError, machine
 from tests.ports import free_ports
 
-PARTS = ("speed", "extraction", "server", "transform")
-FAR_MS = 150  # latency of the part speed
+PARTS = ("speed", "azure", "extraction", "server", "transform")
+FAR_MS = 150  # latency of the parts speed and azure
 TITLES = {"jira_cloud": "Jira Cloud", "jira_dc": "Jira Data Center"}
 
 
@@ -45,6 +45,10 @@ def main() -> int:
     parser.add_argument(
         "--no-peer", action="store_true", help="part speed without the connector from the package index"
     )
+    parser.add_argument(
+        "--azure-items", type=int, default=5_000, help="work items of the part azure, some ten revisions each"
+    )
+    parser.add_argument("--no-own-calls", action="store_true", help="part azure without the client's own calls")
     given = parser.parse_args()
     say(
         [f"Machine: {machine()}", f"Sandbox: {given.items:,} items, seed {given.seed}, {given.latency_ms:g} ms latency"]
@@ -55,9 +59,12 @@ def main() -> int:
             if given.only in (None, "speed"):
                 work, peer = Path(folder) / "speed", not given.no_peer
                 say(speed.compare(work, given.issues, given.seed, FAR_MS, given.runs, with_peer=peer))
+            if given.only in (None, "azure"):
+                work, with_own = Path(folder) / "azure", not given.no_own_calls
+                say(azure_devops.compare(work, given.azure_items, given.seed, given.runs, FAR_MS, with_own=with_own))
             if given.only in (None, "transform"):
                 say(transform.compare(Path(folder) / "transform", given.transform_items))
-            if given.only not in ("speed", "transform"):
+            if given.only not in ("speed", "azure", "transform"):
                 bench(Path(folder), given.items, given.seed, given.runs, given.latency_ms, given.only)
         except (SideFailedError, SandboxError) as error:
             sys.stderr.write(f"{error}\n")

@@ -1,88 +1,134 @@
-"""Azure DevOps beside the typed client: `python -m tests.bench.azure_devops [--items N] [--runs N] [--latency-ms N]`.
+"""A first load of Azure DevOps beside the typed `azure-devops` client, and beside the least that it can cost.
 
-Same server, same records. Ours lands Delta tables; the client's models are counted and thrown away.
+The same server, the same revisions, by turns: ours into Delta tables; the typed client's own calls, as its user would
+write them; the same client with the reporting feeds driven by hand through its transport, because its own calls of
+them return empty objects; and the component limit. The client's models are counted and thrown away.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import signal
+import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+import requests
+
 from extractors.azure_devops.records import FIELDS
 from extractors.landing import Landing
-from sandbox.serve import SandboxError, start_background
-from tests.bench.measure import Sample, SideFailedError, machine, measured, module, ratios, row, table
+from tests.bench import azure_site
+from tests.bench.measure import ROOT, Sample, SideFailedError, measured, module, spread, table
 from tests.bench.side_ours_azure import CONNECTION
 from tests.ports import free_ports
 
+HEADER = ("", "wall s", "CPU s", "CPU us/revision", "peak MB")
+NAMES = {
+    "feed": "ours, the feeds into Delta",
+    "own": "typed client, its own calls (get_revisions item by item)",
+    "by hand": "typed client, the feeds through its transport by hand",
+    "limit": "component limit: inflate, decode, write",
+    "whole": "ours, a whole first load",
+    "again": "ours again, nothing changed",
+}
+Samples = dict[str, list[Sample]]
 
-def compare(url: str, work: Path, runs: int, *, is_slow_peer_too: bool = True) -> Iterator[str]:
-    """The lines of the report. `is_slow_peer_too`: also the client item by item, a request for each."""
-    home = work / "home"
-    first = _land(url, home, "whole")  # not counted: what all read is in the server's cache from now on
-    landed = first.said["landed"]
-    deleted = _revisions_of_deleted(home)
-    samples: dict[str, list[Sample]] = {"whole": [], "again": [], "feed": [], "peer": [], "items": []}
+
+def compare(work: Path, items: int, seed: int, runs: int, far_ms: float, *, with_own: bool) -> Iterator[str]:
+    """The lines of the report: without latency, and then far away.
+
+    `with_own`: also the client's own calls. A request for each item takes long, and far away nobody would wait for it.
+    """
+    store = azure_site.build(work, items, seed)
+    size = dict(azure_site.sizes(store))
+    for latency_ms in (0.0, far_ms):
+        with _served(store, latency_ms) as url:
+            samples = _sides(url, work / "azure-home", runs, with_own=with_own and not latency_ms)
+        yield (
+            f"First load of Azure DevOps: {size['items']:,.0f} work items, {size['revisions']:,.0f} revisions, "
+            f"{size['links']:,.0f} links, {size['teams']:.0f} teams, {latency_ms:g} ms a request, {runs} runs a side"
+        )
+        yield table([_row(name, samples[name], int(size["revisions"])) for name in NAMES if samples[name]], HEADER)
+        yield from _ratios(samples)
+
+
+def _sides(url: str, home: Path, runs: int, *, with_own: bool) -> Samples:
+    names = _known_fields(url)
+    shutil.rmtree(home, ignore_errors=True)
+    landed = _land(url, home, "whole").said["landed"]  # not counted: from now on the server answers from memory
+    live = landed["revisions"] - _revisions_of_deleted(home)
+    samples: Samples = {name: [] for name in NAMES}
     for _ in range(runs):
         shutil.rmtree(home)
         samples["whole"].append(_land(url, home, "whole"))
         samples["again"].append(_land(url, home, "whole"))
+        _expect_nothing_new(samples["again"][-1])
         shutil.rmtree(home)
         samples["feed"].append(_land(url, home, "feed"))
-        samples["peer"].append(_peer(url, "feed"))
-        _expect(samples["peer"][-1].said, {name: landed[name] for name in ("revisions", "links")})
-        if is_slow_peer_too:
-            samples["items"].append(_peer(url, "items"))
-            _expect(samples["items"][-1].said, {"revisions": landed["revisions"] - deleted})
-    requests = {kind: samples[kind][-1].said["requests"] for kind in ("whole", "again", "feed")}
-    yield f"Azure DevOps: {landed['revisions']:,} revisions, {landed['links']:,} links, {runs} runs a side"
-    rows = [
-        row(f"ours, the feeds into Delta ({requests['feed']} requests)", samples["feed"]),
-        row("typed client, the feeds through its transport, counted", samples["peer"]),
-        ratios("ours / typed client", samples["feed"], samples["peer"]),
-        row(f"ours, a whole first load ({requests['whole']} requests)", samples["whole"]),
-        row(f"ours again, nothing changed ({requests['again']} requests)", samples["again"]),
-    ]
-    if is_slow_peer_too:
-        rows += [
-            row("typed client, its own calls: get_revisions of each live item", samples["items"]),
-            ratios("ours, the feeds / typed client", samples["feed"], samples["items"]),
-        ]
-    yield table(rows)
-    peak = median(sample.said["peak_mb"] for sample in samples["whole"])
-    yield f"Peak memory of ours, a whole first load: {peak:.0f} MB"
-    again = samples["again"][-1].said["landed"]
-    if changed := {name: count for name, count in again.items() if count}:
-        raise SideFailedError(f"nothing changed, yet a run landed {changed}")
+        samples["limit"].append(_limit(measured(module("side_components_azure", url, home, names))))
+        samples["by hand"].append(measured(module("side_peer_azure", url, "feed", names)))
+        _expect(samples["by hand"][-1], {name: landed[name] for name in ("revisions", "links")})
+        if with_own:
+            samples["own"].append(measured(module("side_peer_azure", url, "items", names)))
+            _expect(samples["own"][-1], {"revisions": live})
+    return samples
+
+
+def _row(name: str, samples: list[Sample], revisions: int) -> tuple[str, ...]:
+    said = samples[-1].said
+    requests_made = f" ({said['requests']} requests)" if "requests" in said else ""
+    return (
+        NAMES[name] + requests_made,
+        spread([sample.wall for sample in samples]),
+        spread([sample.cpu for sample in samples]),
+        spread([1e6 * sample.cpu / revisions for sample in samples]),
+        spread([sample.peak_mb for sample in samples]),
+    )
+
+
+def _ratios(samples: Samples) -> Iterator[str]:
+    def middle(side: str, kind: str) -> float:
+        return median(getattr(sample, kind) for sample in samples[side])
+
+    for side, words in (("own", "the typed client's own calls"), ("by hand", "its transport driven by hand")):
+        if samples[side]:
+            yield f"wall: {middle(side, 'wall') / middle('feed', 'wall'):.1f} times as fast as {words}"
+    limit = middle("limit", "cpu")
+    work = median(sample.said["cpu"] for sample in samples["feed"])
+    yield (
+        f"CPU: {work / limit:.1f} times the component limit, "
+        f"{middle('feed', 'cpu') / limit:.1f} times with the start of the program"
+    )
+
+
+def _limit(sample: Sample) -> Sample:
+    """Only what it says itself counts: fetching and reading back are no part of it."""
+    return Sample(sample.said["cpu"], sample.said["cpu"], {}, sample.peak_mb)
 
 
 def _land(url: str, home: Path, kind: str) -> Sample:
     return measured(module("side_ours_azure", url, home, kind))
 
 
-def _peer(url: str, kind: str) -> Sample:
-    return measured(module("side_peer_azure", url, kind, ",".join(_known_fields(url))))
-
-
-def _known_fields(url: str) -> list[str]:
-    """Those of our fields that the sandbox has: both sides ask for the same."""
-    import requests
-
+def _known_fields(url: str) -> str:
+    """Those of our fields that the sandbox has: all sides ask for the same."""
     answer = requests.get(f"{url}/_apis/wit/fields", auth=("", "sandbox"), timeout=60)
     known = {record["referenceName"] for record in answer.json()["value"]}
-    return [name for name in FIELDS.values() if name in known]
+    return ",".join(name for name in FIELDS.values() if name in known)
 
 
-def _expect(said: dict[str, int], expected: dict[str, int]) -> None:
-    if said != expected:
-        raise SideFailedError(f"the typed client read {said}, expected {expected}")
+def _expect(sample: Sample, expected: dict[str, int]) -> None:
+    if sample.said != expected:
+        raise SideFailedError(f"The typed client read {sample.said}, expected {expected}")
+
+
+def _expect_nothing_new(sample: Sample) -> None:
+    if changed := {name: count for name, count in sample.said["landed"].items() if count}:
+        raise SideFailedError(f"Nothing changed, yet a run landed {changed}")
 
 
 def _revisions_of_deleted(home: Path) -> int:
@@ -93,33 +139,16 @@ def _revisions_of_deleted(home: Path) -> int:
     return sum(item_id in gone for item_id in ids)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.azure_devops", description=__doc__)
-    parser.add_argument("--items", type=int, default=3_000, help="work items of the whole sandbox (default 3000)")
-    parser.add_argument("--runs", type=int, default=5, help="runs of each side (default 5)")
-    parser.add_argument("--latency-ms", type=float, default=0, help="what the sandbox waits per request (default 0)")
-    parser.add_argument("--without-items", action="store_true", help="not item by item, which takes long")
-    given = parser.parse_args()
-    sys.stdout.write(f"Machine: {machine()}\nSandbox: {given.items:,} items, {given.latency_ms:g} ms latency\n")
-    with tempfile.TemporaryDirectory(prefix="pmo-bench-") as folder:
-        try:
-            serving = start_background(
-                Path(folder) / "sandbox", seed=1, items=given.items, port_base=free_ports(4),
-                latency_ms=given.latency_ms,
-            )  # fmt: skip
-            try:
-                url = serving.urls["azure_devops"]
-                slow = not given.without_items
-                for line in compare(url, Path(folder), given.runs, is_slow_peer_too=slow):
-                    sys.stdout.write(line + "\n")
-            finally:
-                os.kill(serving.pid, signal.SIGTERM)
-                os.waitpid(serving.pid, 0)
-        except (SideFailedError, SandboxError) as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+@contextmanager
+def _served(store: Path, latency_ms: float) -> Iterator[str]:
+    port = free_ports(1)
+    command = [sys.executable, "-m", "tests.bench.recorded_azure", str(store), str(port), str(latency_ms)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ)
+    try:
+        assert process.stdout is not None
+        if process.stdout.readline().strip() != "ready":
+            raise SideFailedError("The server of the bench did not come up")
+        yield f"http://127.0.0.1:{port}/pmo"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
