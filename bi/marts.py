@@ -32,14 +32,18 @@ def open_warehouse(warehouse: Path, spill: Path) -> Iterator[duckdb.DuckDBPyConn
         raise PublishError(f"Nothing was published: there is no warehouse at {warehouse}. Build it first (dbt build).")
     with duckdb.connect(config={"temp_directory": str(spill)}) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        try:
-            connection.execute(f"attach {literal(str(warehouse))} as warehouse (read_only)")
-        except duckdb.IOException as error:
-            raise PublishError(
-                f"Nothing was published: the warehouse {warehouse} cannot be opened ({_first_line(error)}). "
-                "While dbt writes it nobody can read it; publish when the build has ended."
-            ) from error
+        _attach(connection, warehouse)
         yield connection
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
+    try:
+        connection.execute(f"attach {literal(str(warehouse))} as warehouse (read_only)")
+    except duckdb.IOException as error:
+        raise PublishError(
+            f"Nothing was published: the warehouse {warehouse} cannot be opened ({_first_line(error)}). "
+            "While dbt writes it nobody can read it; publish when the build has ended."
+        ) from error
 
 
 def write_marts(connection: duckdb.DuckDBPyConnection, tables: list[Table], folder: Path) -> dict[str, int]:
@@ -60,10 +64,15 @@ def write_marts(connection: duckdb.DuckDBPyConnection, tables: list[Table], fold
 
 
 @contextmanager
-def open_marts(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published DuckDB file, read-only, with schema `marts` first in the search path."""
+def open_marts(folder: Path, warehouse: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published DuckDB file, read-only, with schema `marts` first in the search path.
+
+    `warehouse`: attached beside it as `warehouse`, for what is not published (where records were landed).
+    """
     with duckdb.connect(folder / FILE, read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        if warehouse is not None:
+            _attach(connection, warehouse)
         connection.execute(f"set schema = {literal(SCHEMA)}")
         yield connection
 

@@ -84,7 +84,7 @@ def _write_files(warehouse: Path, folder: Path, cache: Path, run: PublicationRun
             notices = [f"{name}: NUL characters removed from {cells} cells" for name, cells in cleaned.items()]
             write_hyper(connection, tables, folder)
         shutil.rmtree(spill, ignore_errors=True)
-        with open_marts(folder) as marts:
+        with open_marts(folder, warehouse) as marts:
             notices += write_exports(marts, tables, folder)
             notices += write_dashboard(marts, folder, run, cache=cache)
         rows, as_of = write_receipt(folder, run, tables, cleaned)

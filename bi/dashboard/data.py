@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 import duckdb
 
+from bi.dashboard.chain_queries import CHAIN_PREPARE, CHAIN_QUERIES, WAREHOUSE
 from bi.dashboard.health_queries import HEALTH_PREPARE, HEALTH_QUERIES
 from bi.dashboard.queries import PREPARE, QUERIES, Query
 
@@ -37,31 +38,47 @@ class Limits:
     points: int = 4000
     evidence: int = 5000  # per KPI
     findings: int = 600  # of data hygiene; restatements, too
+    steps: int = 10_000  # of items, each with its raw record
+    answers: int = 1000  # to surveys, per KPI
 
     def tighter(self) -> Limits:
-        """The next smaller page, for when this one is too big."""
+        """The next smaller page, for when this one is too big: first with fewer raw records, which a command shows."""
+        if self.steps > 1000:
+            return replace(self, steps=self.steps // 2, answers=self.answers // 2)
         return Limits(
-            max(self.months - 3, 4),
-            max(self.sprints - 3, 3),
-            max(self.scopes // 2, 20),
-            self.points // 2,
-            self.evidence // 2,
-            self.findings // 2,
+            months=max(self.months - 3, 4),
+            sprints=max(self.sprints - 3, 3),
+            scopes=max(self.scopes // 2, 20),
+            points=self.points // 2,
+            evidence=self.evidence // 2,
+            findings=self.findings // 2,
+            steps=self.steps // 2,
+            answers=self.answers // 2,
         )
 
 
 def read_data(connection: duckdb.DuckDBPyConnection, limits: Limits) -> dict[str, Any]:
     """All data sets by name, and `notes`: sentences on what was left out."""
-    present = {name for (name,) in connection.execute("select distinct table_name from duckdb_columns()").fetchall()}
+    present = _present(connection)
     policy = _policy(connection, present)
     _prepare(connection, present, policy, limits)
     data: dict[str, Any] = {
         name: _table(connection, query) if query.needs <= present else {"columns": [], "rows": []}
-        for name, query in {**QUERIES, **HEALTH_QUERIES}.items()
+        for name, query in {**QUERIES, **HEALTH_QUERIES, **CHAIN_QUERIES}.items()
     }
     data["notes"] = _notes(connection, data, limits)
     data["policy"] = policy
     return data
+
+
+def _present(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """The published tables, and `raw_record` if the warehouse is attached."""
+    tables = connection.execute(
+        "select distinct table_name from duckdb_columns() where database_name = current_database()"
+        " or (database_name = ? and schema_name = 'core' and table_name = 'raw_record')",
+        [WAREHOUSE],
+    )
+    return {name for (name,) in tables.fetchall()}
 
 
 def _policy(connection: duckdb.DuckDBPyConnection, present: set[str]) -> str:
@@ -82,7 +99,7 @@ def _prepare(
     """Temporary tables that several queries share: which scopes, periods, sprints and items are shown."""
     for name, value in {"policy": policy, **vars(limits)}.items():
         connection.execute(f"set variable {name} = ?", [value])
-    for name, query in {**PREPARE, **HEALTH_PREPARE}.items():
+    for name, query in {**PREPARE, **HEALTH_PREPARE, **CHAIN_PREPARE}.items():
         select = query.sql if query.needs <= present else query.empty
         kind = "view" if name.startswith("all_") else "table"  # of all rows there may be millions
         connection.execute(f"create or replace temp {kind} {name} as {select}")
@@ -125,6 +142,7 @@ def _notes(connection: duckdb.DuckDBPyConnection, data: dict[str, Any], limits: 
     for name, table, what in (
         ("delivered", "all_delivered", "delivered items in the cycle-time chart"),
         ("evidence", "all_evidence", "evidence rows"),
+        ("answers", "all_answers", "answers to surveys"),
         ("scopes", "all_scopes", "scopes"),
         ("hygiene", "all_findings", "findings of data hygiene"),
     ):
@@ -132,5 +150,9 @@ def _notes(connection: duckdb.DuckDBPyConnection, data: dict[str, Any], limits: 
         total, shown = int(row[0]) if row else 0, len(data[name]["rows"])
         if shown < total:
             notes.append(f"{shown:,} of {total:,} {what} are shown; the published marts hold all of them")
+    row = connection.execute("select count(*), (select count(*) from traced_items) from shown_items").fetchone()
+    if row and row[1] < row[0]:
+        told = f"raw records are shown of the {row[1]:,} items with the newest evidence, of {row[0]:,}"
+        notes.append(f"{told}; `pmo explain KPI --item` shows those of any item")
     notes.append(f"months shown: {limits.months}; sprints shown per team: {limits.sprints}")
     return notes

@@ -52,6 +52,7 @@ def make_warehouse(path: Path, items: int = 600, seed: int = 7) -> Path:
         ).fetchall()
     nodes = {f"model.pmo.{name}": _node(schema, name, columns) for schema, name, columns in tables}
     nodes["model.pmo.int_item_state"] = _node("intermediate", "int_item_state", [])
+    nodes["model.pmo.raw_record"]["config"] = {"materialized": "view", "meta": {"published": False}}
     nodes["model.pmo.secret"] = {**_node("core", "secret", []), "config": {"meta": {"published": False}}}
     manifest = path.with_name("manifest.json")
     manifest.write_text(json.dumps({"nodes": nodes}), encoding="utf-8")

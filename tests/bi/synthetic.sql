@@ -39,12 +39,12 @@ select w.item_key, 'default' as policy_id, w.connection_id, w.project_key, w.tea
     i.reopen_count, 0 as backward_move_count, i.started_at is null as has_skipped_start, true as is_in_flow
 from core.dim_work_item w join in_items i on i.number = w.number;
 create table core.fct_state_interval as
-select item_key, row_number() over stays::integer as sequence, stage as status_id, stage as status, stage, team_key, project_key, entered_at,
+select item_key, connection_id, row_number() over stays::integer as sequence, stage as status_id, stage as status, stage, team_key, project_key, entered_at,
     lead(entered_at) over stays as left_at, date_diff('second', entered_at, coalesce(lead(entered_at) over stays, now_at())) / 3600.0 as hours,
-    left_at is null as is_current
-from (select item_key, team_key, project_key, 'todo' as stage, created_at as entered_at from core.fct_item_flow
-      union all select item_key, team_key, project_key, 'in_progress', started_at from core.fct_item_flow where started_at is not null
-      union all select item_key, team_key, project_key, 'done', done_at from core.fct_item_flow where done_at is not null)
+    left_at is null as is_current, 'jira/issue_changes|' || item_key || ':' || row_number() over stays as raw_record_key
+from (select item_key, connection_id, team_key, project_key, 'todo' as stage, created_at as entered_at from core.fct_item_flow
+      union all select item_key, connection_id, team_key, project_key, 'in_progress', started_at from core.fct_item_flow where started_at is not null
+      union all select item_key, connection_id, team_key, project_key, 'done', done_at from core.fct_item_flow where done_at is not null)
 window stays as (partition by item_key order by entered_at);
 alter table core.dim_work_item drop column number;
 
@@ -101,6 +101,10 @@ select s.sprint_key, f.item_key, 'default' as policy_id, true as is_in_scope, f.
     if(f.done_at between s.started_at and coalesce(s.closed_at, now_at()), 'completed', 'not_completed') as outcome
 from core.dim_sprint s join core.dim_work_item w using (team_key) join core.fct_item_flow f using (item_key)
 where s.state <> 'future' and f.started_at < coalesce(s.closed_at, now_at()) and (f.done_at is null or f.done_at > s.started_at);
+create table core.fct_sprint_event as
+select sprint_key, item_key, policy_id, s.connection_id, 1::bigint as event_number, s.started_at as event_at, 'start' as event_type, points_at_start as delta_points,
+    0.0::double as completed_delta_points, 'jira/issue_changes|' || item_key || ':1' as raw_record_key
+from core.fct_sprint_item join core.dim_sprint s using (sprint_key);
 create table marts.kpi_velocity as
 select *, completed_points * 0.8 / nullif(committed_points, 0) as say_do_ratio, completed_items * 0.8 / nullif(committed_items, 0) as say_do_items_ratio,
     added_points / nullif(committed_points, 0) as scope_change_ratio, added_items / nullif(committed_items, 0) as scope_change_items_ratio,
@@ -123,8 +127,8 @@ from (select s.*, unnest(generate_series(started_at::date, least(coalesce(closed
 join core.fct_sprint_item using (sprint_key) group by sprint_key, day_date;
 
 create table core.fct_survey_response as
-select response_key, 'pulse' as connection_id, 'Customer pulse' as survey, metric, score, if(metric = 'nps', 0, 1)::double as scale_min, if(metric = 'nps', 10, 5)::double as scale_max,
-    submitted_at, 'portfolio' as scope_type, 'p' || portfolio as scope_key, md5(response_key) as respondent_key, false as has_comment from in_answers;
+select response_key, 'pulse' as connection_id, 'Customer pulse' as survey, metric, score, 'surveys/responses|' || response_key as raw_record_key, null::varchar as team_key, null::varchar as project_key, if(metric = 'nps', 0, 1)::double as scale_min, if(metric = 'nps', 10, 5)::double as scale_max,
+    submitted_at, 'portfolio' as scope_type, 'p' || portfolio as scope_key, 'P' || portfolio as scope_name, md5(response_key) as respondent_key, false as has_comment from in_answers;
 create table marts.kpi_satisfaction as
 select metric, s.scope_type, s.scope_key, s.scope_name, period_type, period_start_date, count(*) as responses,
     count(*) filter (metric = 'nps' and score >= 9) as promoters, count(*) filter (metric = 'nps' and score between 7 and 8) as passives, count(*) filter (metric = 'nps' and score <= 6) as detractors,
@@ -216,3 +220,9 @@ create table marts.kpi_restatement_item as
 select r.restatement_key, r.figure_key, r.run_id, i.item_key, null::varchar as response_key, i.connection_id, i.item_ref, i.title, i.source_url, 'left' as change, 1.0::double as old_contribution, null::double as new_contribution,
     1::bigint as cause_items, 2::bigint as record_count, ['jira/issues|1'] as raw_record_keys, ['b'] as batch_ids, ['r'] as extraction_run_ids, false as is_deleted
 from marts.kpi_restatement r, (select * from core.dim_work_item order by item_key limit 1) i;
+
+create table core.raw_record as
+select raw_record_key, connection_id, split_part(raw_record_key, '|', 1) as stream, split_part(raw_record_key, '|', 2) as record_id, 'run-0001' as run_id, 'batch' as batch_id,
+    '/a/raw/home/raw/' || split_part(raw_record_key, '|', 1) || '/part-1.parquet' as landed_file, md5(raw_record_key) as payload_hash, false as is_deleted, now_at() as extracted_at
+from (select connection_id, raw_record_key from core.fct_state_interval union select connection_id, raw_record_key from core.fct_survey_response);
+insert into core.raw_record select raw_record_key, connection_id, stream, record_id, 'run-0000', 'earlier', landed_file, 'superseded', false, extracted_at - interval 1 day from core.raw_record;

@@ -93,6 +93,42 @@ def test_a_figure_opens_its_evidence_with_links_to_the_tool(visit: Callable[...,
     assert not dialog.is_visible()
 
 
+def test_evidence_leads_down_to_the_raw_record(visit: Callable[..., Page]) -> None:
+    page = visit("#by=month&period=2026-03-01", viewport={"width": 1280, "height": 900})
+    page.click(".card[data-kpi=throughput]")
+    button = page.locator("#evidence tr button[aria-expanded]").first
+    button.click()
+    origin = page.locator("#evidence tr.origin")
+    assert button.get_attribute("aria-expanded") == "true"
+    assert "(done) for" in origin.inner_text()
+    records = origin.locator(".record").all_inner_texts()
+    assert len(records) == 3
+    assert all("raw/jira/issue_changes/part-1.parquet" in text and "run-0001" in text for text in records)
+    button.click()
+    assert origin.count() == 0
+
+
+def test_answers_and_sprints_have_their_origin_too(visit: Callable[..., Page]) -> None:
+    page = visit("#scope=team:jira:board:0&by=month&period=2026-02-01", viewport={"width": 1280, "height": 900})
+    page.click(".card[data-kpi=velocity]")
+    page.locator("#evidence tr button[aria-expanded]").first.click()
+    assert "In the sprint at its start" in page.locator("#evidence tr.origin").inner_text()
+    page.keyboard.press("Escape")
+    page.select_option("#scope", index=0)
+    page.click(".card[data-kpi=nps]")
+    page.locator("#evidence tr button[aria-expanded]").first.click()
+    assert "surveys/responses|r" in page.locator("#evidence tr.origin").inner_text()
+
+
+def test_the_origin_stays_on_a_small_screen(visit: Callable[..., Page]) -> None:
+    page = visit("#by=month&period=2026-03-01", viewport={"width": 360, "height": 800})
+    page.click(".card[data-kpi=throughput]")
+    page.locator("#evidence tr button[aria-expanded]").first.click()
+    box = page.locator("#evidence .chain").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360
+
+
 def test_markup_in_titles_is_shown_as_text(visit: Callable[..., Page]) -> None:
     page = visit("#by=month&period=2026-03-01")
     page.click(".card[data-kpi=throughput]")

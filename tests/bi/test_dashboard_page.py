@@ -6,13 +6,16 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from bi.dashboard.build import write_dashboard
+from bi.dashboard.data import Limits, read_data
 from bi.marts import open_marts
 from bi.publication import PublishError
 
@@ -82,6 +85,47 @@ def test_hostile_titles_are_data_and_never_markup(page: str) -> None:
     assert {title.replace("\0", "") for title in HOSTILE_TITLES} <= titles
 
 
+def data_of(page: str) -> dict[str, list[dict[str, Any]]]:
+    text = next(text for attributes, text in Elements(page).scripts if attributes.get("id") == "data")
+    tables = {name: table for name, table in json.loads(text).items() if isinstance(table, dict) and "rows" in table}
+    return {
+        name: [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]] for name, table in tables.items()
+    }
+
+
+def test_the_raw_record_of_every_step_is_in_the_page(page: str) -> None:
+    data = data_of(page)
+    assert {step["item"] for step in data["steps"]} == set(range(len(data["items"])))
+    for told in [*data["steps"], *data["answers"]]:
+        record = data["records"][told["record"]]
+        landing = data["landings"][record["landing"]]
+        key = f"{landing['stream']}|{record['id']}"
+        assert record["hash"] == hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()  # the latest version's
+        # Below PMO_HOME: where that lies on this machine is told to nobody.
+        assert landing == {**landing, "run": "run-0001", "file": f"raw/{landing['stream']}/part-1.parquet"}
+
+
+def test_of_raw_records_the_newest_items_stay_whole_and_a_command_is_named(published: Home) -> None:
+    limits = replace(Limits(), steps=900, answers=10)
+    with open_marts(published.published, published.warehouse) as marts:
+        data = read_data(marts, limits)
+        steps = marts.execute("select count(*) from all_steps semi join traced_items using (item_key)").fetchone()
+    assert 880 < len(data["steps"]["rows"]) <= 900
+    assert steps == (len(data["steps"]["rows"]),)
+    items = {row[0] for row in data["steps"]["rows"]}
+    columns = data["evidence"]["columns"]
+    newest: dict[int, str] = {}
+    for row in data["evidence"]["rows"]:
+        item, day = row[columns.index("item")], row[columns.index("day")]
+        newest[item] = max(newest.get(item, ""), day)
+    oldest = min(newest[item] for item in items if item in newest)
+    assert all(day <= oldest for item, day in newest.items() if item not in items)
+    assert len(data["answers"]["rows"]) == 10  # only nps has evidence here
+    told = f"of the {len(items)} items with the newest evidence, of {len(data['items']['rows'])}"
+    assert any(told in note and "pmo explain" in note for note in data["notes"])
+    assert any(note.startswith("10 of ") and "answers" in note for note in data["notes"])
+
+
 def test_unsafe_links_are_dropped(published: Home, tmp_path: Path) -> None:
     with duckdb.connect() as marts:
         marts.execute(f"attach '{published.published / 'marts.duckdb'}' as pmo (read_only)")
@@ -101,9 +145,17 @@ def test_empty_marts_still_give_a_page(published: Home, tmp_path: Path) -> None:
 
 def test_a_page_that_is_too_big_is_cut_and_says_so(published: Home, tmp_path: Path) -> None:
     whole = (published.published / "dashboard" / "index.html").stat().st_size
-    with open_marts(published.published) as marts:
-        notices = write_dashboard(marts, tmp_path, RUN, cache=published.path / "cache", limit=whole - 100_000)
-    assert (tmp_path / "dashboard" / "index.html").stat().st_size <= whole - 100_000
-    assert notices == ["dashboard: months shown: 10; sprints shown per team: 9"]
-    with open_marts(published.published) as marts, pytest.raises(PublishError, match="does not fit"):
-        write_dashboard(marts, tmp_path / "other", RUN, cache=published.path / "cache", limit=100_000)
+
+    def written(folder: str, limit: int) -> list[str]:
+        with open_marts(published.published, published.warehouse) as marts:
+            (tmp_path / folder).mkdir()
+            notices = write_dashboard(marts, tmp_path / folder, RUN, cache=published.path / "cache", limit=limit)
+        assert (tmp_path / folder / "dashboard" / "index.html").stat().st_size <= limit
+        return notices
+
+    first = written("a little", whole - 100_000)  # of raw records there are fewer, all else stays
+    assert "raw records are shown of the" in first[-2]
+    assert first[-1] == "dashboard: months shown: 13; sprints shown per team: 12"
+    assert written("much", whole - 350_000)[-1] == "dashboard: months shown: 10; sprints shown per team: 9"
+    with pytest.raises(PublishError, match="does not fit"):
+        written("nothing", 100_000)

@@ -42,6 +42,7 @@ const [
   "evidence",
 ].map(read);
 const kpiById = new Map(kpis.map((kpi) => [kpi.kpi_id, kpi]));
+const portfolioParents = new Map(read("portfolios").map((row) => [row.key, row.parent]));
 const untrusted = new Map(read("untrusted").map((row) => [row.item, row.reason]));
 const FAMILIES = [
   ["Flow", ["cycle_time_p50", "cycle_time_p85", "lead_time_p85", "throughput", "flow_efficiency"]],

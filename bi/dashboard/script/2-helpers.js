@@ -72,7 +72,8 @@ const asOf =
 const scopeName = (scope) => (scope.type === "all" ? "Everything" : (scope.name ?? scope.key));
 /** Does a row with team, project and portfolio keys belong to the scope? */
 function inScope(row, scope = scopes[state.scope]) {
-  return !scope || scope.type === "all" || row[scope.type] === scope.key;
+  if (!scope || scope.type === "all" || row[scope.type] === scope.key || row.about === scope.key) return true;
+  return scope.type === "portfolio" && portfolioParents.get(row.portfolio) === scope.key;
 }
 /** An evidence or delivery row with its item's keys; the team is the one of that time. */
 const withItem = (row) => ({

@@ -7,6 +7,8 @@ function evidenceRows(kpi, score) {
       ? ageing.map((row) => ({ ...row, role: row.status, contribution: row.hours, unit: "hours" }))
       : [];
   const end = score.sprint === null ? periodEnd(score.type, score.start) : null;
+  if (["nps", "csat"].includes(kpi))
+    return answers.filter((row) => row.kpi === kpi && row.day >= score.start && when(row.day) < end);
   return evidence.filter(
     (row) =>
       row.kpi === kpi &&
@@ -26,11 +28,13 @@ function itemLink(item) {
 function evidenceTable(kpi, score) {
   const scope = scopes[score?.scope ?? state.scope];
   const rows = evidenceRows(kpi, score)
-    .map(withItem)
+    .map((row) => (row.item === undefined ? row : withItem(row)))
     .filter((row) => isOfSprint(score) || inScope(row, scope));
   if (!rows.length) return el("p", { class: "empty" }, noEvidence(kpi, score));
-  const unit = rows[0].unit ?? kpiById.get(kpi)?.unit;
-  const heads = [["Item"], ["Title"], ["Part"], rows[0].day && ["Date"], ["Contribution", true], ["History"]];
+  const isOfItems = rows[0].item !== undefined;
+  const unit = rows[0].unit ?? (isOfItems ? kpiById.get(kpi)?.unit : null);
+  const dated = rows[0].day && ["Date"];
+  const heads = [["Item"], ["Origin"], ["Title"], ["Part"], dated, ["Contribution", true], isOfItems && ["History"]].filter(Boolean);
   const history = (row) =>
     untrusted.has(row.item)
       ? el("span", { class: "chip stale", title: untrusted.get(row.item) }, "! incomplete")
@@ -40,31 +44,30 @@ function evidenceTable(kpi, score) {
   const amount = (value) =>
     inDays && value !== null ? `${number(value / 24, 1)} days` : show(value, unit === "ratio" ? "" : unit);
   const cells = (row) => [
-    el("td", { class: "nowrap" }, itemLink(row)),
-    el("td", { class: "text" }, row.title ?? "–"),
+    el("td", { class: "nowrap" }, isOfItems ? itemLink(row) : "Answer"),
+    el("td", {}, originButton(row, score, `${explainCommand(kpi, score)} --item ${row.ref}`, heads.length)),
+    el("td", { class: "text" }, row.title ?? row.survey ?? "–"),
     el("td", {}, (row.role ?? "–").replaceAll("_", " ")),
     row.day ? el("td", { class: "nowrap" }, longDay(row.day)) : null,
     el("td", { class: "number" }, amount(row.contribution)),
-    el("td", {}, history(row)),
+    isOfItems ? el("td", {}, history(row)) : null,
   ];
   const body = rows.slice(0, TABLE_ROWS).map((row) => el("tr", {}, cells(row)));
   const cut = `The first ${TABLE_ROWS} of ${number(rows.length)} rows; table kpi_evidence holds all of them.`;
   const size = el("p", { class: "hint" }, rows.length > TABLE_ROWS ? cut : plural(rows.length, "row"));
-  return el("div", {}, size, el("div", { class: "scroller" }, tableOf(heads.filter(Boolean), body)));
+  return el("div", {}, size, el("div", { class: "scroller" }, tableOf(heads, body)));
 }
 function noEvidence(kpi, score) {
   if (!score || score.value === null) return "There is no value in this period, so nothing lies behind it.";
-  if (["nps", "csat"].includes(kpi))
-    return "The answers are in table fct_survey_response; they carry no names and are not part of this page.";
   if (["wip", "wip_age_p85"].includes(kpi))
-    return "For a past period the evidence is table fct_state_interval: the stays in progress or waiting at the period’s end.";
-  return "The rows of this period are not part of this page; table kpi_evidence holds them.";
+    return "For a past period the evidence is the stays in progress or waiting at its end: the command below lists them.";
+  return "The rows of this period are not part of this page: the command below lists them.";
 }
 
 function explainCommand(kpi, score) {
   const scope = scopes[score?.scope ?? state.scope];
   const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
-  const where = scope && ["team", "project"].includes(scope.type) ? ` --${scope.type} ${quoted(scope.name)}` : "";
+  const where = scope && scope.type !== "all" ? ` --${scope.type} ${quoted(scope.name)}` : "";
   const time = isOfSprint(score)
     ? ` --sprint ${quoted(sprints[score.sprint].name)}`
     : ` --period ${explainPeriod(score?.type ?? state.type, score?.start ?? state.start)}`;
@@ -110,10 +113,9 @@ function answersBehind(kpi, score) {
   ];
 }
 
-/** `pmo explain` knows teams and projects, so portfolios have no such hint. */
 function explainHint(kpi, score) {
-  const command = el("p", { class: "hint" }, "In a terminal: ", el("code", {}, explainCommand(kpi, score)));
-  return el("div", {}, el("h3", {}, "Down to the raw record"), command);
+  const text = "All of it in a terminal, down to the raw records: ";
+  return el("p", { class: "hint" }, text, el("code", {}, explainCommand(kpi, score)));
 }
 
 function openEvidence(kpi, score) {
@@ -137,7 +139,7 @@ function openEvidence(kpi, score) {
     restatementsOf(kpi, score).length ? restatementTable(restatementsOf(kpi, score), false) : null,
     el("h3", {}, "What is behind it"),
     evidenceTable(kpi, score),
-    scopes[score?.scope ?? state.scope]?.type === "portfolio" ? null : explainHint(kpi, score),
+    explainHint(kpi, score),
     el("p", { class: "hint" }, origin),
   ];
   dialog.replaceChildren(
