@@ -229,6 +229,39 @@ _manifest: Any = None
 
 def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select: str | None = None) -> None:
     """Run dbt in this process on `home`. The project is parsed once per process; its unit tests are left out."""
+    from dbt.cli.main import dbtRunner
+
+    parsed, options = _parsed(home, seeds)
+    arguments = [command, *options]
+    if command == "build":
+        arguments += ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
+    if select:
+        arguments += ["--select", *select.split()]
+    # A copy: a run leaves what it compiled in the manifest, and ephemeral models are not put in a second time.
+    outcome = dbtRunner(manifest=parsed.deepcopy()).invoke(arguments)
+    _release_warehouse()
+    if not outcome.success:
+        failed = [
+            f"{r.node.name}: {r.message}"
+            for r in getattr(outcome.result, "results", [])
+            if r.status in ("error", "fail")
+        ]
+        raise AssertionError("dbt failed\n" + "\n".join(failed or [str(outcome.exception)]))
+
+
+def compiled_models() -> dict[str, str]:
+    """By name the SQL of every model, as the last build of this process ran it."""
+    assert _session_folder is not None
+    return {file.stem: file.read_text() for file in (_session_folder / "target" / "compiled").rglob("models/**/*.sql")}
+
+
+def manifest(home: Path) -> Any:
+    """dbt's manifest of the project, as it was parsed first in this process."""
+    return _parsed(home, {})[0]
+
+
+def _parsed(home: Path, seeds: Mapping[str, str]) -> tuple[Any, list[str]]:
+    """The manifest, and the options of every command on `home`."""
     global _manifest
     from dbt.cli.main import dbtRunner
 
@@ -244,27 +277,7 @@ def run_dbt(home: Path, seeds: Mapping[str, str], command: str = "build", select
         if not parsed.success:
             raise AssertionError(f"dbt parse failed: {parsed.exception}")
         _manifest = parsed.result
-    arguments = [command, *options]
-    if command == "build":
-        arguments += ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
-    if select:
-        arguments += ["--select", *select.split()]
-    # A copy: a run leaves what it compiled in the manifest, and ephemeral models are not put in a second time.
-    outcome = dbtRunner(manifest=_manifest.deepcopy()).invoke(arguments)
-    _release_warehouse()
-    if not outcome.success:
-        failed = [
-            f"{r.node.name}: {r.message}"
-            for r in getattr(outcome.result, "results", [])
-            if r.status in ("error", "fail")
-        ]
-        raise AssertionError("dbt failed\n" + "\n".join(failed or [str(outcome.exception)]))
-
-
-def compiled_models() -> dict[str, str]:
-    """By name the SQL of every model, as the last build of this process ran it."""
-    assert _session_folder is not None
-    return {file.stem: file.read_text() for file in (_session_folder / "target" / "compiled").rglob("models/**/*.sql")}
+    return _manifest, options
 
 
 _session_folder: Path | None = None

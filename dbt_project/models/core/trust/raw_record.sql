@@ -1,4 +1,4 @@
-{{ config(materialized="view") }}
+{{ config(materialized="view", access="private") }}
 -- One row per landed version of a record that facts are made of. A view over the landed files, because they already
 -- are the table: facts name a record by connection and raw_record_key.
 {%- set streams = [

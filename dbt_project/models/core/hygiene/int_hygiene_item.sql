@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized="ephemeral", access="private", meta={"published": false}, contract={"enforced": false}) }}
 
 -- One row per item and rule of data hygiene that it breaks today.
 with
