@@ -190,10 +190,10 @@ class Bulk:
         }
         try:
             return self._client.http.post(f"{self._client.api}/search", RawIssues, body)
-        except BadRequest as error:
-            if "exist" not in error.detail:
-                raise
+        except BadRequest:
             if len(ids) == 1:
+                if self.exists(str(ids[0])):
+                    raise
                 return Answer(RawIssues([]), datetime.now(UTC), {})
             half = len(ids) // 2
             first, second = self._fetch_data_center(ids[:half], fields), self._fetch_data_center(ids[half:], fields)

@@ -46,6 +46,6 @@ def updated_since(instant: datetime, zone: ZoneInfo) -> str:
     return f'updated >= "{lower_bound(instant, zone)}"'
 
 
-def key_after(key: str) -> str:
-    """Issues of the key's project with a higher number."""
-    return f"key > {quote(key)}"
+def key_from(key: str) -> str:
+    """The issue itself, and those of its project with a higher number."""
+    return f"key >= {quote(key)}"

@@ -1,17 +1,17 @@
-"""Walking the ids of issues, page by page: by token on Cloud, after the last key on Data Center."""
+"""Walking the ids of issues, page by page: by token on Cloud, by key (key_walk.py) on Data Center."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from extractors.errors import BadRequest, ExtractError, RepeatedPage, Truncated
+from extractors.errors import ExtractError, RepeatedPage, Truncated
 from extractors.jira.client import JiraClient
 from extractors.jira.documents import ApproximateCount, FoundIssue, OffsetPage, TokenPage
-from extractors.jira.jql import key_after
+from extractors.jira.key_walk import PAGE as DC_IDS_PER_PAGE
+from extractors.jira.key_walk import KeyWalk
 
 IDS_PER_PAGE = 5000  # what search/jql gives when only ids are asked for
-DC_IDS_PER_PAGE = 1000  # the usual jira.search.views.default.max
 EMPTY_PAGES = 10
 
 
@@ -49,43 +49,17 @@ class Search:
             tokens.add(token)
 
     def walk_keys(self, jql: str, *, with_updated: bool = False) -> Iterator[list[FoundIssue]]:
-        """The same on Data Center, for the JQL of one project: pages that begin after the last key.
-
-        Pages by startAt end at 10,000 and skip issues when others move; a page after the last key does neither.
-        """
-        last: list[str] = []
-        while True:
-            page = self._page_after(jql, last, with_updated=with_updated)
-            if last and any(issue.key == last[-1] for issue in page.issues):
-                raise self._endless("a page holds the issue that it should come after")
-            yield [FoundIssue(issue.id, issue.fields) for issue in page.issues]
-            if not page.issues or len(page.issues) >= page.total:
-                return
-            last = [issue.key for issue in page.issues]
+        """The same on Data Center, for the JQL of one project; an issue may come twice."""
+        return KeyWalk(self._client, jql, with_updated=with_updated).pages()
 
     def first_page(self, jql: str, *, with_updated: bool) -> list[FoundIssue] | None:
         """All issues that `jql` finds on Data Center if one page holds them, else None."""
-        page = self._page_after(jql, [], with_updated=with_updated)
+        fields = ["updated"] if with_updated else ["id"]
+        body = {"jql": f"{jql} ORDER BY key ASC", "startAt": 0, "maxResults": DC_IDS_PER_PAGE, "fields": fields}
+        page = self._client.http.post(f"{self._client.api}/search", OffsetPage, body).value
         if len(page.issues) < page.total:
             return None
         return [FoundIssue(issue.id, issue.fields) for issue in page.issues]
-
-    def _page_after(self, jql: str, keys: Sequence[str], *, with_updated: bool) -> OffsetPage:
-        """The page after the last of `keys` that still exists: Jira refuses to compare with a key that is gone."""
-        body = {"startAt": 0, "maxResults": DC_IDS_PER_PAGE, "fields": ["updated"] if with_updated else ["id"]}
-        for key in reversed(keys[-20:]):
-            try:
-                asked = {**body, "jql": f"{jql} AND {key_after(key)} ORDER BY key ASC"}
-                page = self._client.http.post(f"{self._client.api}/search", OffsetPage, asked).value
-            except BadRequest as error:
-                if "exist" not in error.detail:
-                    raise
-                continue
-            page.issues = [issue for issue in page.issues if issue.key not in keys]
-            return page
-        return self._client.http.post(
-            f"{self._client.api}/search", OffsetPage, {**body, "jql": f"{jql} ORDER BY key ASC"}
-        ).value
 
     def _cut(self) -> ExtractError:
         return Truncated(
@@ -97,10 +71,9 @@ class Search:
         )
 
     def _endless(self, detail: str) -> ExtractError:
-        path = f"{self._client.api}/search/jql" if self._client.is_cloud else f"{self._client.api}/search"
         return RepeatedPage(
             self._client.connection.id,
-            f"POST {path}",
+            f"POST {self._client.api}/search/jql",
             None,
             "Nothing of this walk was kept; run again",
             detail=detail.capitalize(),

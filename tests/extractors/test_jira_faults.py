@@ -93,7 +93,7 @@ def test_issues_that_change_between_pages_are_neither_lost_nor_doubled(
     """Case 14: each page moves an issue of the first page to the end of what was changed."""
     life, url = site
     monkeypatch.setattr("extractors.jira.search.IDS_PER_PAGE", 3)
-    monkeypatch.setattr("extractors.jira.search.DC_IDS_PER_PAGE", 3)
+    monkeypatch.setattr("extractors.jira.key_walk.PAGE", 3)
     post = SourceClient.post
 
     def post_and_bump(client: SourceClient, path: str, *rest: Any) -> Any:
