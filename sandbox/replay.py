@@ -1,8 +1,8 @@
 """Real Jira records from a folder → a store that the sandbox serves like a simulated site.
 
 The folder holds `issues.jsonl` (one answer of `GET issue?expand=changelog` a line, REST v2 or v3), and
-if wanted `sprints.json` (a list of Agile sprint resources) and `statuses.csv` (columns status and
-category: new, indeterminate, done; further ones are ignored).
+if wanted `sprints.json` (a list of Agile sprint resources), `statuses.csv` (columns status and
+category: new, indeterminate, done; further ones are ignored) and what the site's other lists said (`LISTS`).
 
 Records keep their ids, keys and times. Addresses in them point to the sandbox. Bytes that are not
 UTF-8 become U+FFFD, as do halves of surrogate pairs. Whatever the records do not say is not there.
@@ -28,6 +28,12 @@ from sandbox.render.replay_shape import to_flavour
 from sandbox.render.replay_site import Site
 from sandbox.store import BASE, Store
 
+LISTS = {
+    "boards.json": "board", "configurations.json": "configuration", "fields.json": "field", "filters.json": "filter",
+    "projects.json": "project", "statuses.json": "status", "users.json": "user", "versions.json": "version",
+}  # fmt: skip
+"""File → kind of resource: each a list of resources as the API answers them. They come before what issues tell."""
+
 
 class ReplayError(Exception):
     """A folder that cannot be replayed; str() names the file, the line and what is wrong."""
@@ -45,7 +51,8 @@ def replay_store(folder: Path, target: Path, flavour: str | None = None) -> Stor
     tool: Tool | None = None if flavour is None else Tool.JIRA_CLOUD if flavour == "cloud" else Tool.JIRA_DC
     store = Store.jira(target)
     with store.transaction():
-        site = Site(_categories(folder / "statuses.csv"), _sprints(folder / "sprints.json"))
+        told = {kind: _resources(folder / name) for name, kind in LISTS.items()}
+        site = Site(_categories(folder / "statuses.csv"), _sprints(folder / "sprints.json"), told)
         issues = _Issues(source, tool, site)
         put_issues(store, issues)
         if issues.tool is None:
@@ -62,10 +69,11 @@ class _Issues:
         self._source, self.tool, self._site = source, tool, site
 
     def __iter__(self) -> Iterator[RenderedIssue]:
-        for line_number, record in _records(self._source):
+        for line_number, sent in _records(self._source):
             try:
                 if self.tool is None:
-                    self.tool = Tool.JIRA_DC if "/rest/api/2/" in record["self"] else Tool.JIRA_CLOUD
+                    self.tool = Tool.JIRA_DC if "/rest/api/2/" in str(sent.get("self")) else Tool.JIRA_CLOUD
+                record = {"expand": "", "self": f"{BASE}/rest/api/3/issue/{sent['id']}"} | sent
                 histories = record.pop("changelog", {}).get("histories", [])
                 issue, histories = to_flavour(record, histories, self.tool)
                 self._site.see(issue, histories)
@@ -148,15 +156,25 @@ def _categories(path: Path) -> dict[str, str]:
 
 
 def _sprints(path: Path) -> list[dict[str, Any]]:
+    sprints = _resources(path)
+    try:
+        return [sprint | {"id": int(sprint["id"])} for sprint in sprints]
+    except ValueError as error:
+        raise ReplayError(f"{path}: not a list of sprint resources: {error}.") from error
+
+
+def _resources(path: Path) -> list[dict[str, Any]]:
+    """A list of resources, addresses in them pointing to the sandbox; [] where the file is not there."""
     if not path.is_file():
         return []
     try:
-        sprints = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
-        host = str(sprints[0].get("self", "")).partition("/rest/")[0] if sprints else ""
-        for sprint in sprints:
-            sprint["id"] = int(sprint["id"])
-            if host and "self" in sprint:
-                sprint["self"] = str(sprint["self"]).replace(host, BASE)
-    except (msgspec.MsgspecError, KeyError, ValueError) as error:
-        raise ReplayError(f"{path}: not a list of sprint resources: {error}.") from error
-    return sprints
+        found = msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
+        host = str(found[0].get("self", "")).partition("/rest/")[0] if found else ""
+        if host:
+            found = msgspec.json.decode(msgspec.json.encode(found).replace(host.encode(), BASE.encode()))
+        for number, resource in enumerate(found):
+            if not (resource.get("id") or resource.get("accountId") or resource.get("key") or resource.get("name")):
+                raise ValueError(f"entry {number} has no id")
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise ReplayError(f"{path}: not a list of resources: {error}.") from error
+    return found

@@ -26,6 +26,7 @@ def to_flavour(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The same record in the shape of Cloud (account ids, v3 addresses, rich text) or Data Center (names, v2)."""
     old, new = ("/rest/api/2/", "/rest/api/3/") if tool is Tool.JIRA_CLOUD else ("/rest/api/3/", "/rest/api/2/")
+    has_accounts = _has_accounts(record, histories)
     record = _reshaped(record, tool, old, new)
     histories = [_reshaped(history, tool, old, new) for history in histories]
     if tool is Tool.JIRA_CLOUD:
@@ -34,8 +35,14 @@ def to_flavour(
             record["fields"]["description"] = _rich_text(description)
         for history in histories:
             for item in history["items"]:
-                _cloud_item(item)
+                _cloud_item(item, has_accounts=has_accounts)
     return record, histories
+
+
+def _has_accounts(record: dict[str, Any], histories: list[dict[str, Any]]) -> bool:
+    """Whether its people have account ids already, whatever version of REST it was asked of."""
+    people = [record["fields"].get(role) for role in ("creator", "reporter", "assignee")]
+    return any("accountId" in person for person in (*people, *(one.get("author") for one in histories)) if person)
 
 
 def _reshaped(value: Any, tool: Tool, old: str, new: str) -> Any:
@@ -68,11 +75,11 @@ def _data_center_user(user: dict[str, Any]) -> dict[str, Any]:
     return user | {"self": f"{BASE}/rest/api/2/user?username={name}", "name": name, "key": name}
 
 
-def _cloud_item(item: dict[str, Any]) -> None:
+def _cloud_item(item: dict[str, Any], *, has_accounts: bool) -> None:
     """History items name their field by id, and people by account id."""
     if "fieldId" not in item and item["field"] in _FIELD_IDS:
         item["fieldId"] = _FIELD_IDS[item["field"]]
-    if item["field"] in ("assignee", "reporter"):
+    if item["field"] in ("assignee", "reporter") and not has_accounts:
         for side in ("from", "to"):
             if item.get(side):
                 item[side] = account_id(item[side])

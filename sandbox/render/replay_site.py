@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.model import Tool
 from sandbox.render.jira_site import SYSTEM_FIELDS
 from sandbox.render.jira_words import flavour_of
+from sandbox.render.replay_boards import Boards
 from sandbox.store import BASE, Store
 
 _CATEGORY_IDS = {"undefined": 1, "new": 2, "done": 3, "indeterminate": 4}
@@ -17,10 +18,15 @@ _GREENHOPPER = "com.pyxis.greenhopper.jira:gh-sprint"
 
 
 class Site:
-    """Collects what issues mention. `categories`: category key by lower-case status name."""
+    """Collects what issues mention. `categories`: category key by lower-case status name.
 
-    def __init__(self, categories: dict[str, str], sprints: list[dict[str, Any]]) -> None:
-        self._categories, self._sprints = categories, sprints
+    `told`: what the site itself said, by kind of resource; it comes before what issues mention.
+    """
+
+    def __init__(
+        self, categories: dict[str, str], sprints: list[dict[str, Any]], told: dict[str, list[dict[str, Any]]]
+    ) -> None:
+        self._categories, self._sprints, self._told = categories, sprints, told
         self._seen: dict[str, dict[str, dict[str, Any]]] = {
             kind: {} for kind in ("project", "issuetype", "status", "resolution", "priority", "user", "version")
         }
@@ -68,6 +74,8 @@ class Site:
     def put(self, store: Store, tool: Tool, name: str) -> None:
         """Writes the metadata into the store."""
         flavour = flavour_of(tool)
+        for kind in ("project", "status", "user", "version"):
+            self._seen[kind] |= {_id_of(one): one for one in self._told[kind]}
         store.set_meta("name", name)
         store.set_meta("flavour", tool.value)
         store.set_meta("time_zone", "UTC")
@@ -101,8 +109,11 @@ class Site:
 
     def _field_documents(self, *, is_cloud: bool) -> list[dict[str, Any]]:
         system = {number: (name, kind) for number, name, kind in SYSTEM_FIELDS}
-        documents = []
+        told = {one["id"]: one for one in self._told["field"]}
+        documents = list(told.values())
         for number, value in self._fields.items():
+            if number in told:
+                continue
             is_custom = number.startswith("customfield_")
             name, kind = ("Sprint", "array") if number == self.sprint_field else system.get(number, (number, "any"))
             schema: dict[str, Any] = {"type": "number" if is_custom and isinstance(value, float) else kind}
@@ -118,33 +129,20 @@ class Site:
         return documents
 
     def _put_boards(self, store: Store, root: str) -> None:
-        """A board for each one that sprints name; its filter holds every project, for the records tell no more."""
-        numbers = sorted({int(sprint.get("originBoardId", 1)) for sprint in self._sprints})
+        """A filter that is not told holds every project, for the records tell no more."""
         keys = ", ".join(sorted(f'"{project["key"]}"' for project in self._seen["project"].values()))
         columns = [
-            {"name": doc["name"], "statuses": [{"id": doc["id"], "self": doc["self"]}]} for doc in self._statuses(root)
+            {
+                "name": doc["name"],
+                "statuses": [{"id": doc["id"], "self": doc.get("self", f"{root}/status/{doc['id']}")}],
+            }
+            for doc in self._statuses(root)
         ]
-        jql = f"project in ({keys}) ORDER BY Rank ASC"
-        boards = {number: _board(number) for number in numbers}
-        store.put_resources("board", [(str(number), "", board) for number, board in boards.items()])
-        store.put_resources(
-            "filter",
-            [(str(n), "", {"self": f"{root}/filter/{n}", "id": str(n), "name": f"Filter {n}", "jql": jql})
-             for n in numbers],
-        )  # fmt: skip
-        store.put_resources(
-            "configuration",
-            [
-                (str(n), "", board | {"filter": {"id": str(n), "self": f"{root}/filter/{n}"},
-                                      "columnConfig": {"columns": columns, "constraintType": "none"}})
-                for n, board in boards.items()
-            ],
-        )  # fmt: skip
+        Boards(self._told, self._sprints).put(store, root, columns, f"project in ({keys}) ORDER BY Rank ASC")
 
 
-def _board(number: int) -> dict[str, Any]:
-    address = f"{BASE}/rest/agile/1.0/board/{number}"
-    return {"id": number, "self": address, "name": f"Board {number}", "type": "scrum"}
+def _id_of(resource: dict[str, Any]) -> str:
+    return str(resource.get("accountId") or resource.get("id") or resource.get("key") or resource.get("name"))
 
 
 def _category(root: str, key: str) -> dict[str, Any]:

@@ -254,6 +254,51 @@ def test_replayed_text_that_is_no_utf8_is_repaired(tmp_path: Path) -> None:
         assert logs[0]["changeHistories"][0]["created"] == 981014400000
 
 
+def test_what_the_sites_own_lists_say_comes_before_what_records_tell(tmp_path: Path) -> None:
+    person = {"accountId": "557058:1", "displayName": "A", "active": True}
+    item = {"field": "assignee", "fieldtype": "jira", "fieldId": "assignee", "from": None, "to": "557058:1"}
+    issue = {
+        "id": "7", "key": "X-7",
+        "fields": {
+            "summary": "S", "created": "2021-01-31T09:00:00.000+0100", "creator": person,
+            "project": {"id": "1", "key": "X", "name": "X"}, "issuetype": {"id": "1", "name": "Bug", "subtask": False},
+            "status": {"id": "1", "name": "Open"},
+        },
+        "changelog": {"histories": [{"id": "1", "created": "2021-02-01T09:00:00.000+0100", "items": [item]}]},
+    }  # fmt: skip
+    lists = {
+        "statuses": [{"id": "1", "name": "Open", "statusCategory": {"key": "new"}},
+                     {"id": "2", "name": "Shut", "statusCategory": {"key": "done"}}],
+        "versions": [{"id": "5", "name": "1.0", "projectId": 1}],
+        "configurations": [{"id": 4, "name": "Wall", "type": "kanban", "filter": {"id": "9"},
+                            "columnConfig": {"columns": [{"name": "All", "statuses": [{"id": "1"}]}]}}],
+        "filters": [{"id": "9", "jql": "key = X-7"}],
+    }  # fmt: skip
+    (tmp_path / "issues.jsonl").write_text(json.dumps(issue))
+    for name, resources in lists.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(resources))
+    with replaying(tmp_path) as site:
+        assert [one["name"] for one in site.json("/rest/api/3/status")] == ["Open", "Shut"]
+        assert site.json("/rest/api/3/project/X/version")["values"][0]["name"] == "1.0"
+        (board,) = site.json("/rest/agile/1.0/board")["values"]
+        assert (board["id"], board["name"], board["type"]) == (4, "Wall", "kanban")
+        columns = site.json("/rest/agile/1.0/board/4/configuration")["columnConfig"]["columns"]
+        assert [column["name"] for column in columns] == ["All"]
+        assert site.json("/rest/agile/1.0/board/4/issue")["total"] == 1
+        logs = site.post("/rest/api/3/changelog/bulkfetch", {"issueIdsOrKeys": ["7"]})["issueChangeLogs"]
+        assert logs[0]["changeHistories"][0]["items"][0]["to"] == "557058:1"  # an account already: left as it is
+
+
+def test_a_list_of_a_site_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "issues.jsonl").write_text("{}")
+    (tmp_path / "boards.json").write_text('[{"colour": "red"}]')
+    command = [sys.executable, "-m", "sandbox.serve", "--replay", str(tmp_path), "--port", str(free_ports(4))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "boards.json: not a list of resources: entry 0 has no id" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
     (tmp_path / "issues.jsonl").write_text('{"id": "1"}\n')
     command = [sys.executable, "-m", "sandbox.serve", "--replay", str(tmp_path), "--port", str(free_ports(4))]
