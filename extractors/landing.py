@@ -222,10 +222,14 @@ class Batch:
         count, known = self._written.get(stream, (0, []))
         self._written[stream] = (count + table.num_rows, [*known, *files])
 
-    def commit(self, cursor: Mapping[str, Any], *, is_final: bool) -> None:
-        """Make all rows visible, and `cursor` the place to go on from."""
+    def flush(self) -> None:
+        """Write what was appended so far; it stays unseen until the commit."""
         for stream in list(self._buffers):
             self._flush(stream)
+
+    def commit(self, cursor: Mapping[str, Any], *, is_final: bool) -> None:
+        """Make all rows visible, and `cursor` the place to go on from."""
+        self.flush()
         if self._landing.ledger.last_sequence(self._connection_id) != self._previous:
             raise AlreadyRunning(
                 self._connection_id,

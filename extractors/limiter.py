@@ -1,7 +1,9 @@
 """One rate limiter per host, shared by all threads and sessions of this process.
 
-It also says how many calls may be under way at once: ten while all goes well, which is what the vendors advise;
-half of that after every refusal, and fewer while answers take much longer than they did; then slowly more again.
+It also says how many calls may be under way at once. It begins with ten, which is what the vendors advise, and goes up
+to twenty one by one while the host shows no sign of a limit. After the first sign it never goes above ten again. There
+is room for half of it after every refusal, and for fewer while answers take much longer than they did; then slowly for
+more again.
 
 It learns from the answers: a quota that is used up stops every call to the host, a burst limit stops
 calls to that endpoint and slows the others down; the pace recovers while answers are good. Servers
@@ -23,7 +25,7 @@ from email.utils import parsedate_to_datetime
 SLOWEST_PACE = 2.0  # seconds between two calls
 _FIRST_PACE = 0.05
 _RECOVERY = 0.9  # of the pace, per good answer
-WIDEST, NARROWEST = 10, 2  # calls under way at once
+WIDEST, ADVISED, NARROWEST = 20, 10, 2  # calls under way at once
 _SLOW = 4.0  # times the usual seconds of an endpoint's answers: the host is busy
 _WORTH_SEEING = 1.0  # seconds; what takes less is not slow
 _MEMORY = 0.1  # weight of the newest answer in what is usual
@@ -90,7 +92,8 @@ class HostLimiter:
         self._next_slot = 0.0
         self._room = threading.Condition()
         self._under_way = 0
-        self._width = float(WIDEST)
+        self._width = float(ADVISED)
+        self._widest = WIDEST
         self._usual: dict[str, float] = {}  # endpoint → seconds of its answers
         self.waited_seconds = 0.0
         self.throttled_count = 0
@@ -120,9 +123,10 @@ class HostLimiter:
             usual = self._usual.get(endpoint, seconds)
             self._usual[endpoint] = (1 - _MEMORY) * usual + _MEMORY * seconds
             if seconds > max(_WORTH_SEEING, _SLOW * usual):
-                self._width = max(NARROWEST, self._width - 1)
-            elif self._width < WIDEST:
-                self._width = min(WIDEST, self._width + 1 / self._width)
+                self._widest = ADVISED
+                self._width = max(NARROWEST, min(self._width, ADVISED) - 1)
+            elif self._width < self._widest:
+                self._width = min(self._widest, self._width + 1 / self._width)
                 self._room.notify()
 
     def acquire(self, endpoint: str, budget: float) -> bool:
@@ -150,6 +154,10 @@ class HostLimiter:
                 self._endpoint_until[endpoint] = max(self._endpoint_until.get(endpoint, 0.0), until)
 
     def slow_down(self) -> None:
+        """Send calls apart from each other, and never again more at once than vendors advise."""
+        with self._room:
+            self._widest = ADVISED
+            self._width = min(self._width, ADVISED)
         with self._lock:
             self._pace = min(SLOWEST_PACE, max(_FIRST_PACE, 2 * self._pace))
 
@@ -161,6 +169,7 @@ class HostLimiter:
             return self._refused(endpoint, seconds, headers)
         if seconds:  # a good answer that says: not so fast
             self.throttled_count += 1
+            self._widest = ADVISED
             self.block(seconds)
         elif headers.get("X-RateLimit-NearLimit", "").lower() == "true" or _number(headers.get("X-RateLimit-Delay")):
             self.slow_down()

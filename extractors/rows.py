@@ -10,16 +10,17 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Raw
 
 DELETED_HASH = "deleted"
 _AS_SENT = {"payload"}  # JSON escapes keep it valid text; it stays as the tool sent it
 
 
-def digest(*parts: bytes) -> str:
+def digest(*parts: bytes | Raw) -> str:
     """128-bit hex hash over `parts`; the lengths go in, too, so that no two splits of a text collide."""
     if len(parts) == 1:
         return hashlib.blake2b(parts[0], digest_size=16).hexdigest()
-    lengths = ",".join(str(len(part)) for part in parts).encode()
+    lengths = ",".join([str(len(part)) for part in parts]).encode()
     return hashlib.blake2b(b"".join((lengths, b"|", *parts)), digest_size=16).hexdigest()
 
 

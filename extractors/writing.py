@@ -66,6 +66,11 @@ class Writer:
         count.landed += landed
         return landed
 
+    def flush(self) -> None:
+        """Write what was appended, which commits nothing."""
+        if self._batch is not None:
+            self._batch.flush()
+
     def commit_rows(self, cursor: Mapping[str, Any]) -> None:
         """Commit if anything was appended, so that `landing.latest` shows it."""
         if self._batch is not None and self._batch.has_rows:

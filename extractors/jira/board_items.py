@@ -58,6 +58,14 @@ class BoardItems:
         self._walks = walks
         self._writer = writer
         self._projects = project_ids
+        self._read: dict[str, set[int] | None] = {}  # board id → what its whole filter holds
+
+    def read(self, boards: Sequence[Board]) -> None:
+        """Read filters whole before `land` asks for it: beside the issues, where all are going to be read whole."""
+        self._read = {
+            board.board_id: held
+            for board, held in in_parallel(lambda one: self._held(one, ""), _readable(boards), THREADS)
+        }
 
     def land(
         self,
@@ -75,7 +83,7 @@ class BoardItems:
         Without `may_delete` (a project or the list of boards could not be read), and of a filter that is empty at once,
         nothing is deleted, and the next run reads whole. A filter that is still empty then is believed.
         """
-        readable = [board for board in boards if board.jql is not None and board.filter_id is not None]
+        readable = _readable(boards)
         hashes = {board.board_id: filter_hash(board, self._projects) for board in readable}
         whole = {
             board.board_id
@@ -95,10 +103,7 @@ class BoardItems:
 
         def ask(board: Board) -> tuple[bool, set[int] | None]:
             is_whole = board.board_id in whole
-            if not is_whole and not changed:
-                return False, set()
-            condition = "" if is_whole or since is None else self._walks.since(since)
-            return is_whole, self._held(board, condition)
+            return is_whole, self._asked(board, since, is_whole=is_whole, is_any_changed=bool(changed))
 
         for board, (is_whole, held) in in_parallel(ask, readable, THREADS):
             if held is None:
@@ -120,6 +125,14 @@ class BoardItems:
             self._writer.delete(STREAM, sorted(gone))
         return hashes
 
+    def _asked(self, board: Board, since: datetime | None, *, is_whole: bool, is_any_changed: bool) -> set[int] | None:
+        """What the filter holds: all of it, or of what has changed since `since`. None if it cannot be searched."""
+        if not is_whole and not is_any_changed:
+            return set()
+        if is_whole and board.board_id in self._read:
+            return self._read[board.board_id]
+        return self._held(board, "" if is_whole or since is None else self._walks.since(since))
+
     def _held(self, board: Board, condition: str) -> set[int] | None:
         try:
             return self._walks.filter_ids(str(board.filter_id), self._projects, condition)
@@ -136,6 +149,10 @@ class BoardItems:
             if not is_deleted:
                 known.setdefault(board_id, set()).add(int(issue_id))
         return known
+
+
+def _readable(boards: Sequence[Board]) -> list[Board]:
+    return [board for board in boards if board.jql is not None and board.filter_id is not None]
 
 
 def _table(pairs: Sequence[tuple[str, int]]) -> pa.Table:

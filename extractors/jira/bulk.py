@@ -20,8 +20,8 @@ from extractors.limiter import WIDEST
 from extractors.session import Answer
 
 BULK = 100  # issues that Cloud gives at a time
-CHUNKS_TOGETHER = 4  # chunks of issues whose histories are asked for at once; Cloud takes up to ten
-GROUPS_AHEAD = 3  # groups that are asked for before they are needed
+CHUNKS_TOGETHER = 5  # chunks of issues whose histories are asked for at once; Cloud takes up to ten
+CHUNKS_AHEAD = 30  # that are asked for before they are needed: more than may be under way at once
 DC_ISSUES_PER_PAGE = 50  # with full histories
 CHANGES_PER_PAGE = 10_000
 
@@ -94,7 +94,7 @@ class Bulk:
                     numbers = range(len(group.chunks))
                     group.parts = [pool.submit(self._fetch_part, group, number, fields) for number in numbers]
                     window.append(group)
-                    if len(window) * together >= GROUPS_AHEAD * CHUNKS_TOGETHER:
+                    if len(window) * together >= CHUNKS_AHEAD:
                         yield self._fetched(window.popleft())
                 while window:
                     yield self._fetched(window.popleft())

@@ -18,6 +18,7 @@ from extractors.connection import JiraConnection
 from extractors.errors import NotFound, SchemaChanged, Truncated
 from extractors.http import Access, check_url, mount
 from extractors.jira.documents import Page
+from extractors.limiter import WIDEST
 from extractors.session import BasicAuth, BearerAuth, SourceClient
 
 THREADS = 8
@@ -40,7 +41,7 @@ class JiraClient:
         self._auth = (
             BasicAuth(connection.username, connection.token) if connection.username else BearerAuth(connection.token)
         )
-        self.http = SourceClient(self.access, self.api_url, self._auth, pool_size=2 * THREADS)
+        self.http = SourceClient(self.access, self.api_url, self._auth, pool_size=WIDEST)
 
     @staticmethod
     def _gateway(connection: JiraConnection) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Raw
 
 from extractors.jira.documents import Fields, History, HistoryItem, Issue
 from extractors.jira.fields import AttributeNames
 from extractors.streams import STREAMS, TIMESTAMP
 from extractors.text import repair_json
 
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Body = bytes | Raw  # a record as sent; a slice of the answer that it came with, as long as nothing had to be repaired
 _EPOCH_MILLISECONDS = 100_000_000_000  # more than that many seconds is the year 5138
 
 
@@ -102,7 +105,7 @@ class ChangeColumns:
     """Values of a batch of histories, one entry a history, in the order in which they are landed."""
 
     histories: list[History] = field(default_factory=list)
-    payloads: list[bytes] = field(default_factory=list)
+    payloads: list[Body] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
     authors: list[str | None] = field(default_factory=list)
 
@@ -127,15 +130,13 @@ class ChangeColumns:
             "updated_at": changed_at,
             "extracted_at": _spread(pa.array(issues.sent_at, TIMESTAMP), of_issue),
             "payload_hash": _spread(pa.array(self.hashes, pa.string()), of),
-            "payload": as_text(self.payloads).take(pa.array(of, mask=position > 0)),
+            "payload": as_text(self.payloads, counts),
             "issue_id": issue_id,
             "history_id": history_id,
             "item_number": number,
             "changed_at": changed_at,
             "author_id": _spread(pa.array(self.authors, pa.string()), of),
-            "attribute": [attributes[item.field, item.fieldtype, item.field_id] for item in items],
-            "field": [item.field for item in items],
-            "field_id": [item.field_id for item in items],
+            **_field_columns(items, attributes),
             "from_id": [item.from_id for item in items],
             "from_text": [item.from_text for item in items],
             "to_id": [item.to_id for item in items],
@@ -144,7 +145,26 @@ class ChangeColumns:
         return arrow("jira/issue_changes", columns)
 
 
-def _spread(values: pa.Array, of: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
+def _field_columns(items: Sequence[HistoryItem], attributes: AttributeNames) -> dict[str, pa.Array]:
+    """What changed. There are few fields and many changes, so each field's names are looked up and written once."""
+    kinds = _Numbered()
+    of = np.fromiter([kinds[item.field, item.fieldtype, item.field_id] for item in items], np.int64, len(items))
+    return {
+        "attribute": _spread(pa.array([attributes[kind] for kind in kinds], pa.string()), of),
+        "field": _spread(pa.array([kind[0] for kind in kinds], pa.string()), of),
+        "field_id": _spread(pa.array([kind[2] for kind in kinds], pa.string()), of),
+    }
+
+
+class _Numbered(dict[tuple[str, str | None, str | None], int]):
+    """Numbers what is looked up, from 0 in the order in which it came first."""
+
+    def __missing__(self, key: tuple[str, str | None, str | None]) -> int:
+        number = self[key] = len(self)
+        return number
+
+
+def _spread(values: pa.Array, of: Ints) -> pa.Array:
     return values.take(pa.array(of))
 
 
@@ -159,13 +179,26 @@ def arrow(stream: str, columns: dict[str, Any]) -> pa.Table:
     )
 
 
-def as_text(bodies: Iterable[bytes]) -> pa.Array:
-    """JSON as it was sent, with invalid UTF-8 repaired (invalid escapes were when the answer was decoded)."""
-    kept = list(bodies)
+def as_text(bodies: Sequence[Body], rows: Ints | None = None) -> pa.Array:
+    """JSON as it was sent, with invalid UTF-8 repaired (invalid escapes were when the answer was decoded).
+
+    `rows` says how many rows each body has: the first one holds it, the others are NULL. The text is copied once.
+    """
+    if rows is None:
+        rows = np.ones(len(bodies), np.int64)
+    kept = [body for body, count in zip(bodies, rows.tolist(), strict=True) if count]
+    first = np.cumsum(rows) - rows
+    sizes, is_first = np.zeros(int(rows.sum()), np.int64), np.zeros(int(rows.sum()), bool)
+    sizes[first[rows > 0]], is_first[first[rows > 0]] = [len(body) for body in kept], True
+    ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    buffers = [np.packbits(is_first, bitorder="little"), ends, b"".join(kept)]
+    found = pa.Array.from_buffers(pa.large_binary(), len(sizes), [pa.py_buffer(buffer) for buffer in buffers])
     try:
-        return pa.array(kept, pa.binary()).cast(pa.string())
+        return found.cast(pa.string())
     except pa.ArrowInvalid:
-        return pa.array([repair_json(body).decode() for body in kept], pa.string())
+        repaired = [repair_json(bytes(body)).decode() for body in kept]
+        places = np.cumsum(is_first) - 1
+        return pa.array(repaired, pa.string()).take(pa.array(places, mask=~is_first))
 
 
 def column_of(values: list[Any], kind: pa.DataType) -> pa.Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +29,7 @@ COLLECT_EVERY = 100_000  # objects made between two looks of Python's garbage co
 AUDITED = 8  # histories of a batch whose length is checked
 _SCATTER = 2_654_435_761  # times an id: an order that has nothing to do with age
 _MOST_BROKEN = 20  # issues that cannot be read before the run gives up
+Longest = tuple[tuple[int, int], str, datetime]  # (histories, place among equals) of an issue, its id, sent_at
 
 
 class IssueLoader:
@@ -58,7 +60,7 @@ class IssueLoader:
         self._rows = IssueRows(roles, keeps_comments=client.connection.include_comments)
         self._batch_issues = self._batch_bytes = 0
         self._broken: set[int] = set()
-        self._longest: list[tuple[tuple[int, int], str, datetime]] = []
+        self._longest: list[Longest] = []
         self.sprints: dict[str, dict[str, Any]] = {}
 
     def load(self, ids: Sequence[int], after_batch: Callable[[int], None] = lambda _: None) -> None:
@@ -73,13 +75,16 @@ class IssueLoader:
                     self._add(issue)
                 done += len(group)
                 self._progress.advance(STREAM, done, len(ids))
-                if len(self._rows) >= min(ROWS_ISSUES, BATCH_ISSUES) or self._rows.bytes >= ROWS_BYTES:
-                    self._append()
-                if self._batch_issues >= BATCH_ISSUES or self._batch_bytes >= BATCH_BYTES:
+                if self._is_batch_full():
                     self._finish()
                     after_batch(group[-1])
-            self._append()
+                elif len(self._rows) >= ROWS_ISSUES or self._rows.bytes >= ROWS_BYTES:
+                    self._append()
             self._finish()
+
+    def _is_batch_full(self) -> bool:
+        issues, size = self._batch_issues + len(self._rows), self._batch_bytes + self._rows.bytes
+        return issues >= BATCH_ISSUES or size >= BATCH_BYTES
 
     def _add(self, issue: FetchedIssue) -> None:
         issue_id = issue.issue_id
@@ -141,14 +146,13 @@ class IssueLoader:
             return self._bulk.changelog(issue_id)
         return issue.histories, issue.change_count or 0
 
-    def _audit(self) -> None:
+    def _audit(self, longest: Sequence[Longest]) -> None:
         """Cloud's bulk answers do not say how many changes there are. Ask for the longest histories of the batch.
 
         A cut hits the longest first, so a few of them tell about all; of equally long ones any.
 
         Raises Truncated: nothing of the batch is kept.
         """
-        longest, self._longest = self._longest, []
         if not self._client.is_cloud:
             return
         for ((count, _), issue_id, sent_at), total in in_parallel(
@@ -183,8 +187,16 @@ class IssueLoader:
         self._rows.clear()
 
     def _finish(self) -> None:
-        """What was appended may be committed: its histories are whole. Raises Truncated if they are not."""
-        self._audit()
+        """Append the rest of the batch. Then it may be committed: its histories are whole.
+
+        Raises Truncated if they are not. The tool is asked while the files are written, which nobody sees yet.
+        """
+        longest, self._longest = self._longest, []
+        with ThreadPoolExecutor(1, thread_name_prefix="audit") as beside:
+            audit = beside.submit(self._audit, longest)
+            self._append()
+            self._writer.flush()
+            audit.result()
         self._batch_issues = self._batch_bytes = 0
 
     def _drop_lost_links(self) -> None:

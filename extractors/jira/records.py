@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ import pyarrow as pa
 from msgspec import Raw
 
 from extractors.jira.bulk import FetchedIssue
-from extractors.jira.columns import ChangeColumns, IssueColumns, column_of, instant_of
+from extractors.jira.columns import Body, ChangeColumns, IssueColumns, column_of, instant_of
 from extractors.jira.documents import (
     NOTHING,
     Comments,
@@ -56,7 +55,7 @@ class IssueRows:
         self._decode_issue = issue_decoder(roles)
         self._decode_history = msgspec.json.Decoder(History).decode
         self._aliases = {name: [_alias(field_id) for field_id in roles.ids(name)] for name in _OWN_FIELDS}
-        self._seen: set[str] = set()
+        self._seen: set[str | None] = {None}
         self._sprint_fields: dict[bytes, list[Json] | None] = {}
         self.clear()
 
@@ -83,15 +82,15 @@ class IssueRows:
         """
         payload, issue = _decoded(self._decode_issue, fetched.payload)
         payload, comments = self._without_comments(payload, issue.fields.comment)
-        histories = self._histories(fetched.histories)
+        histories, bodies = self._histories(fetched.histories)
         if not is_final and _disagrees(issue, histories, fetched.change_count):
             return str(issue.id)
         # All that can fail comes before the first column grows: else one odd issue would cost the whole run.
         fields = issue.fields
         people = [self._see(one, payload, _people) for one in (fields.assignee, fields.reporter, fields.creator)]
-        authors = [self._see(history.author, body, _author) for _, history, body in histories]
+        authors = self._authors(histories, bodies)
         own = self._own_values(fields)
-        hashes = self._add_histories(histories, authors)
+        hashes = self._add_histories(histories, bodies, authors)
         self._issues.comment_counts.append(comments)
         payload_hash = digest(payload, *hashes)
         self._add_issue(issue, payload, payload_hash, fetched, len(histories), people, own)
@@ -109,32 +108,41 @@ class IssueRows:
             return payload, total
         return payload.replace(body, msgspec.json.encode({"total": total}), 1), total
 
-    def _histories(self, raws: Sequence[Raw]) -> list[tuple[int, History, bytes]]:
-        """(id, decoded, as sent) in the order of the ids, each id once."""
-        found = []
-        for raw in raws:
-            body, history = _decoded(self._decode_history, raw)
-            found.append((int(history.id), history, body))
-        found.sort(key=_first)
-        if any(one[0] == other[0] for one, other in itertools.pairwise(found)):
-            found = list({one[0]: one for one in found}.values())
-        return found
+    def _histories(self, raws: Sequence[Raw]) -> tuple[list[History], Sequence[Body]]:
+        """Decoded and as sent, in the order of the ids, each id once (the last one sent)."""
+        bodies: Sequence[Body] = raws
+        try:
+            found = [self._decode_history(raw) for raw in raws]
+        except UnicodeDecodeError:
+            repaired = [_decoded(self._decode_history, raw) for raw in raws]
+            bodies, found = [body for body, _ in repaired], [history for _, history in repaired]
+        numbers = [int(history.id) for history in found]
+        places = dict(zip(numbers, range(len(numbers)), strict=True))
+        ordered = sorted(places)
+        if ordered != numbers:
+            found, bodies = [found[places[key]] for key in ordered], [bodies[places[key]] for key in ordered]
+        return found, bodies
+
+    def _authors(self, histories: Sequence[History], bodies: Sequence[Body]) -> list[str | None]:
+        """Who wrote each history; who was not seen yet in this run is landed with this batch."""
+        authors = [history.author.user_id if history.author is not None else None for history in histories]
+        if not self._seen.issuperset(authors):
+            for history, body in zip(histories, bodies, strict=True):
+                self._see(history.author, body, _author)
+        return authors
 
     def _add_histories(
-        self, histories: Sequence[tuple[int, History, bytes]], authors: Iterable[str | None]
+        self, histories: Sequence[History], bodies: Sequence[Body], authors: Sequence[str | None]
     ) -> list[bytes]:
         """Take in an issue's histories; their hashes."""
         changes = self._changes
-        hashes = []
-        for _, history, body in histories:
-            text = digest(body)
-            hashes.append(text.encode())
-            changes.hashes.append(text)
-            changes.histories.append(history)
-            changes.payloads.append(body)
-            self.bytes += len(body)
-        changes.authors.extend(authors)
-        return hashes
+        hashes = [digest(body) for body in bodies]
+        changes.hashes += hashes
+        changes.histories += histories
+        changes.payloads += bodies
+        changes.authors += authors
+        self.bytes += sum(map(len, bodies))
+        return [text.encode() for text in hashes]
 
     def _add_issue(
         self,
@@ -201,7 +209,7 @@ class IssueRows:
             ids.append(sprint["id"])
         return ids
 
-    def _see(self, person: Person | None, body: bytes, people: Callable[[bytes], Iterable[User | None]]) -> str | None:
+    def _see(self, person: Person | None, body: Body, people: Callable[[Body], Iterable[User | None]]) -> str | None:
         """The id of somebody in `body`; who was not seen yet in this run is landed with this batch."""
         user_id = person.user_id if person is not None else None
         if user_id is not None and user_id not in self._seen:
@@ -242,20 +250,16 @@ _decode_author = msgspec.json.Decoder(HistoryAuthor).decode
 _decode_people = msgspec.json.Decoder(PeopleOfIssue).decode
 
 
-def _author(body: bytes) -> Iterable[User | None]:
-    return (_decode_author(body).author,)
+def _author(body: Body) -> Iterable[User | None]:
+    return (_decoded(_decode_author, body)[1].author,)
 
 
-def _people(body: bytes) -> Iterable[User | None]:
-    fields = _decode_people(body).fields
+def _people(body: Body) -> Iterable[User | None]:
+    fields = _decoded(_decode_people, body)[1].fields
     return fields.assignee, fields.reporter, fields.creator
 
 
-def _first(pair: tuple[int, History, bytes]) -> int:
-    return pair[0]
-
-
-def _decoded(decode: Callable[[Any], Any], raw: Raw) -> tuple[bytes, Any]:
+def _decoded(decode: Callable[[Any], Any], raw: Body) -> tuple[bytes, Any]:
     """A record as sent and decoded. Text that is no UTF-8 is repaired where it has to be read."""
     body = bytes(raw)
     try:
@@ -265,11 +269,11 @@ def _decoded(decode: Callable[[Any], Any], raw: Raw) -> tuple[bytes, Any]:
         return body, decode(body)
 
 
-def _disagrees(issue: Issue, histories: Sequence[tuple[int, History, bytes]], change_count: int | None) -> bool:
+def _disagrees(issue: Issue, histories: Sequence[History], change_count: int | None) -> bool:
     """Whether histories are missing: fewer than the tool says, or the last status change led elsewhere."""
     if change_count is not None and len(histories) < change_count:
         return True
-    for _, history, _ in reversed(histories):
+    for history in reversed(histories):
         for item in reversed(history.items):
             if item.field == "status" and item.fieldtype != "custom":
                 return item.to_id is not None and item.to_id != issue.fields.status.id

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from extractors.connection import SILENT, CheckLine, Coverage, ExtractReport, JiraConnection, Progress
 from extractors.errors import AccessDenied, ExtractError
-from extractors.jira import census
+from extractors.jira import census, links
 from extractors.jira.absence import Absence, in_trash, landed_keys
 from extractors.jira.board_items import BoardItems
 from extractors.jira.check import check
@@ -102,11 +102,15 @@ class _Extraction:
             boards = boards or pool.submit(self._metadata.read_configurations)
             boards.result()
             self._rest = pool.submit(self._metadata.read_rest)
+            self._items = BoardItems(self._walks, self._writer, self._active)
+            self._reports = SprintReports(client, self._writer, is_again=self._asked.is_full)
+            boards = pool.submit(self._read_of_boards, self._rest)
             self._worklogs = Worklogs(client, self._writer)
             reading = pool.submit(self._worklogs.read, self._worklogs_since())
             changed, walked, since = self._issues()
             self._land_metadata()
             reading.result()
+            boards.result()
         self._boards_and_closing(changed, walked, since)
         self._report.requests = client.requests
         self._report.waited_seconds = client.http.waited_seconds
@@ -116,6 +120,13 @@ class _Extraction:
         """The ids of projects that were never read to their end, before it is known what to ask of them."""
         new = [project_id for project_id in self._active if project_id not in self._cursor.projects]
         return new, pool.submit(self._walks.all_ids, new)
+
+    def _read_of_boards(self, rest: Future[None]) -> None:
+        """What can be asked for as soon as the boards, their filters and sprints are known."""
+        rest.result()
+        self._reports.read(self._metadata.boards)
+        if self._walking[0] or self._is_census_due():
+            self._items.read(self._metadata.boards)
 
     def _worklogs_since(self) -> int:
         """Everything again where a project is new: its worklogs were left out before."""
@@ -255,8 +266,7 @@ class _Extraction:
             cursor.census_at = self._started if is_done else None  # then every run repeats it, and stays red
         self._metadata.land_unlisted_sprints(self._writer, self._loader.sprints)
         if self._metadata.no_boards is None and self._active:
-            items = BoardItems(self._walks, self._writer, self._active)
-            cursor.filters = items.land(
+            cursor.filters = self._items.land(
                 self._metadata.boards,
                 cursor.filters,
                 changed=changed,
@@ -264,7 +274,7 @@ class _Extraction:
                 is_census=is_census or bool(walked),
                 may_delete=not self._failed and not self._metadata.is_stopped,
             )
-        reports = SprintReports(self._client, self._writer, is_again=self._asked.is_full).land(self._metadata.boards)
+        reports = self._reports.land()
         # What was appended becomes visible before anything is counted or refers to it.
         self._commit_rows()
         self._worklogs.land(lambda: self._writer.commit_rows(cursor.stored()))
@@ -310,7 +320,10 @@ class _Extraction:
             self._loader.load(difference.unknown)
         for project_id, missing in difference.missing.items():
             self._settle(project_id, missing, landed.count(project_id), len(walked[project_id]))
-        return self._absence.settle(landed)
+        is_explained = self._absence.settle(landed)
+        self._commit_rows()
+        links.delete_orphans(self._writer)
+        return is_explained
 
     def _settle(self, project_id: str, missing: list[int], known: int, walked: int) -> None:
         """Missing issues of a project: moved ones are landed anew, deleted ones get a deletion row."""
@@ -355,7 +368,7 @@ class _Extraction:
 @contextmanager
 def _beside() -> Iterator[ThreadPoolExecutor]:
     """For what is read beside the issues. After an error nobody waits for what others still try: they only read."""
-    pool = ThreadPoolExecutor(3, thread_name_prefix="jira-site")
+    pool = ThreadPoolExecutor(5, thread_name_prefix="jira-site")
     try:
         yield pool
     except BaseException:

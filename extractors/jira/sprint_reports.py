@@ -76,7 +76,7 @@ class ClosedSprint(Struct, frozen=True):
 
 
 class SprintReports:
-    """Lands the reports of one run."""
+    """Reads the reports of one run beside the issues, and lands them after."""
 
     def __init__(self, client: JiraClient, writer: Writer, *, is_again: bool = False) -> None:
         """`is_again`: read those that are known, too."""
@@ -84,32 +84,42 @@ class SprintReports:
         self._writer = writer
         self._is_again = is_again
         self._limit = client.connection.sprint_reports
+        self._known = {} if is_again or not self._limit else self._landed()
+        self._wanted: list[ClosedSprint] = []
+        self._missing: list[ClosedSprint] = []
+        self._reports: list[tuple[ClosedSprint, SprintReport, VelocityChart]] = []
+        self._reason: str | None = None
 
-    def land(self, boards: Sequence[Board]) -> list[Coverage]:
-        """Read what is missing. A report that cannot be read is a row of the coverage, never an error.
+    def read(self, boards: Sequence[Board]) -> None:
+        """Ask for what is missing. A report that cannot be read is a row of the coverage, never an error."""
+        if not self._limit:
+            return
+        self._wanted = [sprint for board in boards for sprint in latest_closed(board, self._limit)]
+        self._missing = [one for one in self._wanted if self._known.get(one.sprint_id) != one.complete_at]
+        try:
+            charts = dict(in_parallel(self._velocity, sorted({one.board_id for one in self._missing}), THREADS))
+            for sprint, report in in_parallel(self._report, self._missing, THREADS):
+                self._reports.append((sprint, report, charts[sprint.board_id]))
+        except ExtractError as error:
+            unread = "Jira's own sprint reports are an unpublished part of it, and cannot be read"
+            self._reason = f"{unread}: {short_reason(error)}"
+
+    def land(self) -> list[Coverage]:
+        """Land what was read.
 
         There is a row in every run, also where nothing was missing: what a run no longer covers holds its connection.
         """
         if not self._limit:
             return [Coverage(STREAM, reason="not asked for: sprint_reports = 0")]
-        wanted = [sprint for board in boards for sprint in latest_closed(board, self._limit)]
-        known = {} if self._is_again else self._known()
-        missing = [sprint for sprint in wanted if known.get(sprint.sprint_id) != sprint.complete_at]
-        held = len(wanted) - len(missing)
-        if not missing:
-            return [Coverage(STREAM, expected=held, got=held)]
-        try:
-            charts = dict(in_parallel(self._velocity, sorted({sprint.board_id for sprint in missing}), THREADS))
-            for sprint, report in in_parallel(self._report, missing, THREADS):
-                self._land(sprint, report, charts[sprint.board_id])
-        except ExtractError as error:
-            reason = (
-                f"Jira's own sprint reports are an unpublished part of it, and cannot be read: {short_reason(error)}"
-            )
-            return [Coverage(STREAM, expected=len(wanted), got=held, skipped=len(missing), reason=reason)]
-        return [Coverage(STREAM, expected=len(wanted), got=len(wanted))]
+        for sprint, report, chart in self._reports:
+            self._land(sprint, report, chart)
+        count = len(self._wanted)
+        if self._reason is None:
+            return [Coverage(STREAM, expected=count, got=count)]
+        missing = len(self._missing)
+        return [Coverage(STREAM, expected=count, got=count - missing, skipped=missing, reason=self._reason)]
 
-    def _known(self) -> dict[str, datetime]:
+    def _landed(self) -> dict[str, datetime]:
         """The close for which each landed report was read, by sprint."""
         columns = ["record_id", "sprint_id", "complete_at", "is_deleted"]
         rows = self._writer.landing.latest(STREAM, self._client.connection.id, columns).to_pylist()

@@ -344,6 +344,23 @@ def test_a_quota_stops_the_host_and_a_burst_only_the_endpoint() -> None:
     assert not one.acquire("GET /b", 10)
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "left"),
+    [(429, {}, 10), (503, {"Retry-After": "0"}, 10), (200, {"X-RateLimit-NearLimit": "true"}, 10)],
+)
+def test_more_calls_at_once_until_the_host_shows_a_limit(status: int, headers: dict[str, str], left: int) -> None:
+    one, _ = limiter()
+    assert one.width == 10
+    for _ in range(300):
+        one.timed("GET /a", 0.2)
+    assert one.width == 20
+    one.learn("GET /a", status, headers)
+    assert one.width == left
+    for _ in range(300):
+        one.timed("GET /a", 0.2)
+    assert one.width == 10
+
+
 def test_the_pace_slows_down_and_recovers() -> None:
     one, clock = limiter()
     for _ in range(5):
