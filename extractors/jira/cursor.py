@@ -26,7 +26,8 @@ class Cursor(msgspec.Struct):
     fields_hash: str = ""
     projects: dict[str, datetime] = {}
     load: Load | None = None
-    census_at: datetime | None = None
+    census_at: datetime | None = None  # the last one of all projects
+    uncounted: list[str] = []  # projects whose census is not settled: refused, or too many issues gone
     worklogs_until: int = 0  # epoch milliseconds: up to where worklogs were read
     filters: dict[str, str] = {}  # board id → JQL that its items were read with
     gaps: list[int] = []  # ids of issues that could not be read whole: asked for again in every run

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,6 +38,7 @@ from extractors.writing import Writer
 
 CENSUS_EVERY = timedelta(hours=24)
 WIDEST_OFFSET = timedelta(hours=14)  # of any time zone from UTC
+HIDDEN_PROJECT = "*"  # among the uncounted: one that is landed, and out of sight
 LONGEST_START = timedelta(minutes=10)  # from the run's start to the first request
 Json = dict[str, Any]
 
@@ -258,12 +259,10 @@ class _Extraction:
 
     def _boards_and_closing(self, changed: set[int], walked: dict[str, set[int]], since: datetime | None) -> None:
         cursor = self._cursor
-        is_census = self._is_census_due()
-        if is_census:
-            rest = [key for key in self._active if key not in walked and key not in self._failed]
-            walked = walked | self._walks.all_ids(rest)
-            is_done = self._take_census(walked) and not self._failed
-            cursor.census_at = self._started if is_done else None  # then every run repeats it, and stays red
+        is_census, counted = self._is_census_due(), walked
+        if is_census or cursor.uncounted:
+            counted = walked | self._walks.all_ids(self._to_count(walked, is_whole=is_census))
+            self._note_count(counted, is_whole=is_census, is_explained=self._take_census(counted))
         self._metadata.land_unlisted_sprints(self._writer, self._loader.sprints)
         if self._metadata.no_boards is None and self._active:
             cursor.filters = self._items.land(
@@ -280,7 +279,7 @@ class _Extraction:
         self._worklogs.land(lambda: self._writer.commit_rows(cursor.stored()))
         cursor.worklogs_until = self._worklogs.until
         self._commit_rows()
-        issues = [*self._absence.coverage(), *self._issue_coverage(walked)]  # of two of one key the one that is read
+        issues = [*self._absence.coverage(), *self._issue_coverage(counted)]  # of two of one key the one that is read
         self._writer.cover([*issues, *self._metadata.coverage(), self._worklogs.coverage(), *reports])
         self._writer.commit(self._stored(), is_final=True)
 
@@ -310,6 +309,20 @@ class _Extraction:
     def _is_census_due(self) -> bool:
         last = self._cursor.census_at
         return self._asked.is_full or self._asked.is_census or last is None or self._started - last >= CENSUS_EVERY
+
+    def _to_count(self, walked: Collection[str], *, is_whole: bool) -> list[str]:
+        """Projects whose ids a census asks for: all of them, or those that earlier ones could not settle."""
+        wanted = self._active if is_whole else [key for key in self._active if key in self._cursor.uncounted]
+        return [key for key in wanted if key not in walked and key not in self._failed]
+
+    def _note_count(self, counted: Collection[str], *, is_whole: bool, is_explained: bool) -> None:
+        """What was not settled is counted again in every run, which stays red; the others once a day."""
+        cursor = self._cursor
+        if is_whole:
+            cursor.census_at = self._started
+        owed = self._active if is_whole else [key for key in self._active if key in {*cursor.uncounted, *counted}]
+        cursor.uncounted = [key for key in owed if key not in counted or key in self._failed]
+        cursor.uncounted += [] if is_explained else [HIDDEN_PROJECT]
 
     def _take_census(self, walked: dict[str, set[int]]) -> bool:
         """Land what the source has and we do not, and delete what it really has no more; whether all is explained."""

@@ -253,3 +253,37 @@ def test_an_unknown_zone_is_told_and_asked_for_widely(sandbox: Sandbox, tmp_path
     sandbox.faults()
     assert any("'Mars/Base' is not known" in text for text in report.warnings)
     assert any("26 hours back" in text for text in report.warnings)
+
+
+def walks_of(url: str, project: str) -> int:
+    """Searches for all ids of a project."""
+    asked = [one["body"] for one in requests.get(f"{url}/_sandbox/requests", timeout=10).json()]
+    return len([body for body in asked if f"project in ({project})" in body and "updated >=" not in body])
+
+
+def test_a_lastingly_refused_project_costs_the_others_no_census(site: Site, tmp_path: Path) -> None:
+    """The refused one is red and owed its census; the others are counted once a day all the same."""
+    life, url = site
+    home = tmp_path / "pmo"
+    red, blue = "10001", "10002"
+    assert extract(home, url).is_complete
+    refusal = {"match": "/search", "asks": blue, "kind": "403", "times": None}
+    set_faults(url, refusal)
+    assert not extract(home, url, is_census=True).is_complete
+    requests.delete(f"{url}/_sandbox/requests", timeout=10)
+    gone = {key: next(one for one in life.issues.values() if one.project == key) for key in (red, blue)}
+    for issue in gone.values():
+        life.delete(issue)
+    for _ in range(3):
+        report = extract(home, url)
+        assert not report.is_complete
+        assert "BLUE" in str(report.failures[0])
+    assert walks_of(url, red) == 0
+    assert str(gone[red].number) in landed_issues(Landing(home))
+    set_faults(url)
+    assert extract(home, url).is_complete  # BLUE is counted as soon as it can be
+    assert walks_of(url, red) == 0
+    assert walks_of(url, blue) == 1
+    assert str(gone[blue].number) not in landed_issues(Landing(home))
+    extract(home, url, is_census=True)
+    assert landed_issues(Landing(home)) == held_by_source(url)

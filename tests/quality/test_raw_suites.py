@@ -218,7 +218,11 @@ def test_a_gap_with_a_reason_warns(runner: Runner, landed: Landed):
 
 def test_a_project_that_is_no_longer_covered_blocks(runner: Runner, landed: Landed):
     landed.rows["pmo/coverage"][1].update(project="B")
-    assert set(landed.judge(runner)) == {"pmo/coverage projects_no_longer_covered"}
+    ((name, failed),) = landed.judge(runner).items()
+    assert name == "pmo/coverage projects_no_longer_covered"
+    assert failed.is_blocking
+    assert "jira/issues of B" in failed.detail
+    assert " of A" not in failed.detail
 
 
 def test_a_project_that_explained_itself_and_holds_nothing_may_go(runner: Runner, landed: Landed):

@@ -75,6 +75,10 @@ COVERAGE = raw_suite(
         "coalesce(list(distinct stream || ' of ' || project) filter (where run_id = this_run_id), []), covered)))",
         0,
         0,
+        where="run_id = previous_run_id and not (coalesce(got, 0) = 0 and reason is not null) and not exists ("
+        "from records as now where now.run_id = records.this_run_id and now.stream = records.stream"
+        " and now.project = records.project)",
+        examples="stream || ' of ' || project",
     ),
     minimum=1,
     is_required="every run says what it covered",
