@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.bench.by_hand_sql import AZURE_DEVOPS_HISTORY, ISSUE_CHANGES, REVISIONS, WORK_IN_PROGRESS, WORK_ITEM
+
 
 @dataclass(frozen=True)
 class Query:
-    """A table by hand. `keys`: the columns that identify a row and must be the same in both."""
+    """A table by hand. `keys`: the columns that identify a row and must be the same in both.
+
+    `{tool/stream}` stands for the list of a stream's landed files.
+    """
 
     sql: str
     keys: str
@@ -214,9 +219,16 @@ where moved_at <= c.watermark_at
 """
 
 BY_HAND = {
+    "stg_azure_devops__revisions": Query(REVISIONS, "connection_id, record_id, changed_at"),
+    "stg_jira__issue_changes": Query(ISSUE_CHANGES, "connection_id, issue_id, history_id, item_number, changed_at"),
+    "int_azure_devops__item_history": Query(
+        AZURE_DEVOPS_HISTORY, "item_key, state_number, valid_from, valid_to, status_id, sprint_ids, parent_id"
+    ),
     "int_jira__item_history": Query(JIRA_HISTORY, "item_key, state_number, valid_from, history_id"),
     "int_item_event": Query(ITEM_EVENT, "item_key, event_number, event_at, work_state"),
     "fct_state_interval": Query(STATE_INTERVAL, "item_key, sequence, stage, left_at"),
     "int_item_state": Query(ITEM_STATE, "item_key, state_number, stage, team_key, sprint_keys"),
     "int_stage_move": Query(STAGE_MOVE, "item_key, state_number, from_stage, to_stage, moved_at"),
+    "int_wip_period": Query(WORK_IN_PROGRESS, "scope_key, period_type, period_start_date, wip_items, started_p15_us"),
+    "dim_work_item": Query(WORK_ITEM, "item_key, team_key, stage, project_key"),
 }
