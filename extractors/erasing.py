@@ -14,18 +14,17 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
-from extractors.erasure import Erasure, Erasures, Tombstone, forms
+from extractors.arrow import dataset as ds
+from extractors.erasure import PEOPLE, Erasure, Erasures, Tombstone, contains, forms
 from extractors.landing import Landing, storing
 from extractors.maintenance import Told, alone, other_tables
 from extractors.streams import LEDGER
 from extractors.tables import RawFile, RawTable
 
 RESPONSES = "surveys/responses"
-USERS = {"jira/users": "user_id", "azure_devops/users": "user_id"}
 _IDS = ("user_id", "email", "descriptor")  # what only one person has
 _SHORTEST_NAME = 5  # a shorter name of one word stands in too many texts that mean something else
 MARKER = "erasures.applied"
@@ -35,13 +34,15 @@ MARKER = "erasures.applied"
 class Person:
     """Everything that identifies a person: `texts`; `shared_names` are names that others have, too, and stay.
 
-    `is_known`: a landed user or respondent, or somebody who was erased before. Any other word may be a slip of the
-    hand that means a thing, as an issue's key.
+    `others`: ids and names of others that have one of `texts` in them, and stay whole. `is_known`: a landed user or
+    respondent, or somebody who was erased before. Any other word may be a slip of the hand that means a thing, as an
+    issue's key.
     """
 
     texts: frozenset[str]
     connections: frozenset[str]
     shared_names: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
     is_known: bool = True
 
 
@@ -54,13 +55,14 @@ def find_person(landing: Landing, word: str, more: Iterable[str] = ()) -> Person
     respondents = {*more, word.strip()}
     texts: set[str | None] = {*more} if word.strip().isdigit() else {*respondents}  # a number is many things
     connections: set[str] = set()
-    users = [row for name in USERS for row in _rows(landing.table(name))]
+    users = [row for name in sorted(PEOPLE) for row in _rows(landing.table(name))]
     ids = {
         (row["connection_id"], row["user_id"])
         for row in users
         if wanted in {str(row.get(name)).lower() for name in _IDS}
     }
-    others = {row["display_name"] for row in users if (row["connection_id"], row["user_id"]) not in ids}
+    strangers = [row for row in users if (row["connection_id"], row["user_id"]) not in ids]
+    others = {row["display_name"] for row in strangers}
     shared: set[str] = set()
     for row in users:
         if (row["connection_id"], row["user_id"]) not in ids:
@@ -73,7 +75,10 @@ def find_person(landing: Landing, word: str, more: Iterable[str] = ()) -> Person
         elif " " in name.strip() or len(name) >= _SHORTEST_NAME:
             texts.add(name)
     is_known = bool(ids) or _is_on_the_list(landing, word) or _has_answered(landing.table(RESPONSES), respondents)
-    return Person(frozenset(text for text in texts if text), frozenset(connections), frozenset(shared), is_known)
+    own = frozenset(text for text in texts if text)
+    theirs = {row.get(name) for row in strangers for name in (*_IDS, "display_name")} - own
+    longer = frozenset(text for text in theirs if text and any(contains(text, part) for part in own))
+    return Person(own, frozenset(connections), frozenset(shared), longer, is_known)
 
 
 def _is_on_the_list(landing: Landing, word: str) -> bool:
@@ -126,24 +131,26 @@ def preview(landing: Landing, person: Person, told: Told = lambda *_: None) -> d
     for path in others:
         rows = _all_rows(path)
         if rows is not None:
-            counts[path.relative_to(landing.folder).as_posix()] = _differences(rows, erasures.clean(rows))
+            counts[path.relative_to(landing.folder).as_posix()] = _differences(rows, erasures.clean(rows, path.name))
     return {name: count for name, count in sorted(counts.items()) if count}
 
 
 def _listed(landing: Landing, person: Person, by: str) -> tuple[Erasures, Erasure]:
     """The list with the person on it, in memory only, and the person's entry."""
     list_of = Erasures(landing.home)
-    stones = {
-        stone.hash: stone
-        for text in person.texts
-        for form in forms(text)
-        if (stone := list_of.tombstone(form)) is not None
-    }
+    stones = _stones(list_of, person.texts)
     known = [each for each in list_of.all if {stone.hash for stone in each.tombstones} & stones.keys()]
     erasure = known[0] if known else Erasure(f"erased-{secrets.token_hex(8)}", _now(), [], erased_by=by)
     erasure.tombstones = _united(erasure.tombstones, stones.values())
+    erasure.spared = _united(erasure.spared, _stones(list_of, person.others).values())
     list_of.all[:] = [*(each for each in list_of.all if each is not erasure), erasure]
     return list_of, erasure
+
+
+def _stones(list_of: Erasures, texts: Iterable[str]) -> dict[str, Tombstone]:
+    """Of all forms of some texts, by hash."""
+    found = (list_of.tombstone(form) for text in texts for form in forms(text))
+    return {stone.hash: stone for stone in found if stone is not None}
 
 
 def _united(first: Iterable[Tombstone], second: Iterable[Tombstone]) -> list[Tombstone]:
@@ -172,7 +179,7 @@ def _state(erasures: Erasures) -> str:
 def apply(landing: Landing, told: Told = lambda *_: None) -> dict[str, int]:
     """Clean every raw table of everybody on the list, old files and logs included; rows changed per table."""
     erasures = Erasures(landing.home)
-    tables = sorted(landing.tables(), key=lambda table: table.name in USERS)
+    tables = sorted(landing.tables(), key=lambda table: table.name in PEOPLE)
     others = other_tables(landing)
     counts = {}
     for number, table in enumerate(tables, start=1):
@@ -207,7 +214,7 @@ def _clean_stream(table: RawTable, erasures: Erasures) -> int:
 def _cleaned(table: RawTable, file: RawFile, erasures: Erasures) -> tuple[pa.Table, pa.Table]:
     """The rows of one file, before and after."""
     rows = ds.dataset([str(file.path)], schema=table.schema, format="parquet").to_table(use_threads=False)
-    return rows, pa.concat_tables(erasures.clean(part) for part in _parts(rows))
+    return rows, pa.concat_tables(erasures.clean(part, table.name) for part in _parts(rows))
 
 
 def _parts(rows: pa.Table) -> Iterator[pa.Table]:
@@ -233,7 +240,7 @@ def _clean_other(landing: Landing, path: Path, erasures: Erasures) -> int:
     rows = _all_rows(path)
     if rows is None:
         return 0
-    cleaned = erasures.clean(rows)
+    cleaned = erasures.clean(rows, path.name)
     if cleaned is rows:
         return 0
     if path == landing.folder / LEDGER:

@@ -26,6 +26,11 @@ FILE = "erasures.json"
 _WORD = re.compile(r"\w(?:[\w.@+~-]*\w)?")
 _MOST_CACHED = 200_000
 
+PEOPLE = {"jira/users", "azure_devops/users"}
+"""Streams whose records are persons: all accounts of an erased one become the same record."""
+# Ids of other records, of which two may name the same erased person in two ways: they must not become one.
+_DISTINCT = {"record_id", "response_id"}
+
 # What figures are made of is nobody's name, whatever word it is. `from_` and `to_` of a change are one or the other.
 KEPT = {
     "connection_id", "run_id", "batch_id", "payload_hash", "kind", "tool", "deployment", "time_zone", "stream",
@@ -57,11 +62,15 @@ class Tombstone(msgspec.Struct, frozen=True):
 
 
 class Erasure(msgspec.Struct):
-    """One erased person. `replacement` stands wherever the person stood; the rest says who did what, when."""
+    """One erased person. `replacement` stands wherever the person stood; the rest says who did what, when.
+
+    `spared`: ids and names of others that the person's own are a part of (`Ann Lee` and `Ann Lee Young`).
+    """
 
     replacement: str
     erased_at: str
     tombstones: list[Tombstone]
+    spared: list[Tombstone] = []
     records: dict[str, int] = {}  # stream → records in which the person stood
     erased_by: str = ""
 
@@ -93,15 +102,17 @@ class Erasures:
 
     @cached_property
     def _stones(self) -> dict[str, tuple[str, bool]]:
-        """Hash → what stands in its place, and whether only for a whole text."""
-        return {stone.hash: (each.replacement, stone.is_whole) for each in self.all for stone in each.tombstones}
+        """Hash → what stands in its place (nothing: the text stays), and whether only for a whole text."""
+        spared = {stone.hash: ("", False) for each in self.all for stone in each.spared}
+        erased = {stone.hash: (each.replacement, stone.is_whole) for each in self.all for stone in each.tombstones}
+        return spared | erased
 
     @cached_property
     def _shapes(self) -> dict[int, set[int]]:
         """Words → lengths in characters that an erased text may have."""
         shapes: dict[int, set[int]] = {}
         for each in self.all:
-            for stone in each.tombstones:
+            for stone in (*each.tombstones, *each.spared):
                 shapes.setdefault(stone.words, set()).add(stone.characters)
         return shapes
 
@@ -133,8 +144,18 @@ class Erasures:
 
     def cleaned(self, text: str) -> str:
         """`text` with every erased person replaced, wherever in it; the same text where there is none."""
-        if (known := self._cache.get(text)) is not None:
-            return known
+        if (known := self._cache.get(text)) is None:
+            known = self._replaced(text, is_distinct=False)
+            if len(text) < 400 and len(self._cache) < _MOST_CACHED:
+                self._cache[text] = known
+        return known
+
+    def cleaned_id(self, text: str, stream: str) -> str:
+        """The same for the id of a record: different ones stay different, but for the accounts of one person."""
+        return self.cleaned(text) if stream in PEOPLE else self._replaced(text, is_distinct=True)
+
+    def _replaced(self, text: str, *, is_distinct: bool) -> str:
+        """`is_distinct`: what stands for a person tells in which words the person stood there, by a keyed hash."""
         words = [(word.start(), word.end()) for word in _WORD.finditer(text)]
         found: list[tuple[int, int, str]] = []
         for count, lengths in sorted(self._shapes.items(), reverse=True):  # the longest first
@@ -142,27 +163,28 @@ class Erasures:
                 start, end = words[first][0], words[first + count - 1][1]
                 if end - start not in lengths:
                     continue
-                replacement, is_whole = self._stones.get(self._hash(text[start:end].lower()), ("", False))
-                if not replacement or (is_whole and not _stands_alone(text, start, end)):
+                stone = self._stones.get(self._hash(text[start:end].lower()))
+                if stone is None or (stone[1] and not _stands_alone(text, start, end)):
                     continue
                 if all(end <= other[0] or start >= other[1] for other in found):
-                    found.append((start, end, replacement))
+                    found.append((start, end, stone[0]))
         result = text
         for start, end, replacement in sorted(found, reverse=True):
-            result = result[:start] + replacement + result[end:]
-        if len(text) < 400 and len(self._cache) < _MOST_CACHED:
-            self._cache[text] = result
+            if replacement:
+                mark = f".{self._hash(text[start:end])[:8]}" if is_distinct else ""
+                result = result[:start] + replacement + mark + result[end:]
         return result
 
-    def clean(self, table: pa.Table) -> pa.Table:
-        """`table` with every text cleaned; the very same object where nobody stands in it."""
+    def clean(self, table: pa.Table, stream: str) -> pa.Table:
+        """`table` of a stream with every text cleaned; the very same object where nobody stands in it."""
         if not self:
             return table
         for position, field in enumerate(table.schema):
             if field.name in KEPT:
                 continue
             if pa.types.is_string(field.type):
-                column = self._clean_texts(table[field.name])
+                is_distinct = field.name in _DISTINCT and stream not in PEOPLE
+                column = self._clean_texts(table[field.name], is_distinct=is_distinct)
             elif pa.types.is_list(field.type) and pa.types.is_string(field.type.value_type):
                 column = self._clean_lists(table[field.name])
             else:
@@ -175,12 +197,12 @@ class Erasures:
             table = table.set_column(position, field, column)
         return table
 
-    def _clean_texts(self, column: pa.ChunkedArray) -> pa.Array | None:
+    def _clean_texts(self, column: pa.ChunkedArray, *, is_distinct: bool) -> pa.Array | None:
         encoded = column.combine_chunks().dictionary_encode()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.combine_chunks() if encoded.num_chunks != 1 else encoded.chunk(0)
         before = encoded.dictionary.to_pylist()
-        after = [self.cleaned(text) for text in before]
+        after = [self._replaced(text, is_distinct=True) if is_distinct else self.cleaned(text) for text in before]
         return None if after == before else pa.array(after, pa.string()).take(encoded.indices)
 
     def _clean_lists(self, column: pa.ChunkedArray) -> pa.Array | None:
@@ -192,6 +214,14 @@ class Erasures:
 def _stands_alone(text: str, start: int, end: int) -> bool:
     """The whole text, or a whole text inside JSON."""
     return (start == 0 or text[start - 1] == '"') and (end == len(text) or text[end] == '"')
+
+
+def contains(text: str, part: str) -> bool:
+    """Whether the words of `part` stand one after the other in the longer `text`, as an erasure would find them."""
+    words = [word.span() for word in _WORD.finditer(text)]
+    count = len(_WORD.findall(part))
+    pieces = (text[words[n][0] : words[n + count - 1][1]] for n in range(len(words) - count + 1)) if count else ()
+    return len(words) > count and any(piece.lower() == part.lower() for piece in pieces)
 
 
 def forms(text: str) -> Iterable[str]:

@@ -181,7 +181,7 @@ class Batch:
             "extracted_at": self.opened_at,
             "is_deleted": False,
         }
-        table = self._landing.erasures.clean(row_tables.complete(rows, STREAMS[stream].schema, keys))
+        table = self._landing.erasures.clean(row_tables.complete(rows, STREAMS[stream].schema, keys), stream)
         table = self._remembered(stream, table) if are_new else self._only_changed(stream, table)
         if table.num_rows:
             self._buffers.setdefault(stream, []).append(table)

@@ -116,7 +116,7 @@ class Writer:
     ) -> None:
         """Land a small stream as a whole: known records in scope that are not among `rows` are deleted."""
         self.append(stream, rows)
-        present = {self.landing.erasures.cleaned(row["record_id"]) for row in rows}
+        present = {self.landing.erasures.cleaned_id(row["record_id"], stream) for row in rows}
         self.delete(stream, sorted(key for key in self.alive(stream) if key not in present and is_in_scope(key)))
 
     def describe(

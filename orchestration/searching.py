@@ -22,40 +22,59 @@ NOT_OURS = {"sandbox", "locks"}  # the sandbox stands for the tools, which are a
 Found = Callable[[str], bool]
 
 
-def files_with(root: Path, texts: Iterable[str]) -> Iterator[Path]:
-    """The files below `root` that hold any form of `texts`, in upper or lower case.
+def files_with(root: Path, texts: Iterable[str], spared: Iterable[str] = ()) -> Iterator[Path]:
+    """The files below `root` that hold any form of `texts`, in upper or lower case, but not as a part of `spared`.
 
     A packed file that cannot be read is named too: nobody can say what is in it.
     """
-    wanted = sorted({form.lower() for text in texts for form in forms(text)})
+    wanted, others = _forms(texts), _forms(spared)
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not path.is_file() or path.relative_to(root).parts[0] in NOT_OURS:
             continue
-        if _has_bytes(path, [text.encode() for text in wanted]) or _has_values(path, wanted):
+        if _has_bytes(path, wanted, others) or _has_values(path, wanted, others):
             yield path
 
 
-def _has_bytes(path: Path, wanted: list[bytes]) -> bool:
-    """Blocks overlap by the longest text, so that none is cut in two."""
-    overlap = max(map(len, wanted), default=1) - 1
-    end = b""
+def _forms(texts: Iterable[str]) -> list[str]:
+    """All forms in lower case, the longest first."""
+    return sorted({form.lower() for text in texts for form in forms(text)}, key=lambda form: (-len(form), form))
+
+
+def _has_bytes(path: Path, wanted: list[str], spared: list[str]) -> bool:
+    """Each place of the file is looked at with as much before and behind it as the longest text has."""
+    searched, blots = [text.encode() for text in wanted], [text.encode() for text in spared]
+    edge = max(map(len, [*searched, *blots]), default=0)
+    before = b""
     with path.open("rb") as content:
-        while block := content.read(BLOCK):
-            block = end + block.lower()
-            if any(text in block for text in wanted):
+        while True:
+            block = content.read(BLOCK)
+            seen = before + block.lower()
+            start = edge if len(before) == 2 * edge else 0
+            end = len(seen) - edge if block else len(seen)
+            plain = seen
+            for blot in blots:
+                plain = plain.replace(blot, b"\0" * len(blot))
+            if any(plain.find(text, start, max(start, end + len(text) - 1)) >= 0 for text in searched):
                 return True
-            end = block[len(block) - overlap :] if overlap else b""
-    return False
+            if not block:
+                return False
+            before = seen[max(0, len(seen) - 2 * edge) :] if len(seen) >= 2 * edge else seen
 
 
-def _has_values(path: Path, wanted: list[str]) -> bool:
+def _has_values(path: Path, wanted: list[str], spared: list[str]) -> bool:
     reader = {".parquet": _parquet, ".duckdb": _duckdb, ".hyper": texts_of_hyper}.get(path.suffix)
     if reader is None:
         return False
     try:
-        return any(word in text for text in reader(path) for word in wanted)
+        return any(word in _without(text, spared) for text in reader(path) for word in wanted if word in text)
     except (OSError, ValueError, pa.ArrowException, duckdb.Error):
         return True
+
+
+def _without(text: str, spared: list[str]) -> str:
+    for blot in spared:
+        text = text.replace(blot, "\0")
+    return text
 
 
 def _parquet(path: Path) -> Iterator[str]:

@@ -127,7 +127,7 @@ class SurveyFileSource:
         rejects = [row for reading in present.readings.values() for row in reading.rejects]
         rejects += [quarantine_row(name, str(error)) for name, error in present.quarantined.items()]
         # Of the files just read; a line or file that has been put right is no reject any more.
-        known = {writer.landing.erasures.cleaned(name) for name in present.readings}
+        known = {writer.landing.erasures.cleaned_id(name, REJECTS) for name in present.readings}
         writer.replace(REJECTS, rejects, lambda key: _is_settled(key, known))
         writer.append(INVITATIONS, invitation_rows(plan))
         return {name: outcome.repeated[name] for name in present.readings}
@@ -137,7 +137,7 @@ class SurveyFileSource:
             return Outcome()
         landed = landing.latest(RESPONSES, self.connection.id, [*KEY_COLUMNS, "source_file", "is_deleted"])
         # Ids and names of files as they are landed: without the persons who were erased.
-        keys = {name: landing.erasures.clean(reading.keys) for name, reading in read.items()}
+        keys = {name: landing.erasures.clean(reading.keys, RESPONSES) for name, reading in read.items()}
         names = {name: landing.erasures.cleaned(name) for name in read}
         return settle(keys, landed.filter(pc.invert(landed["is_deleted"])), names)
 

@@ -70,7 +70,7 @@ def erase_person(word: str, config: Path | None, *, is_sure: bool, even_if_unkno
         status = _rebuild(config) if was_published else 0
         _forget_former_publications(home)
     _print(console, person, erasure)
-    found = [str(path) for path in files_with(home.root, person.texts)]
+    found = [str(path) for path in files_with(home.root, person.texts, person.others)]
     if found:
         tell(
             f"Connection '*': the person is still named in {', '.join(found[:10])}. These files are not the product's "

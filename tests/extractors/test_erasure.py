@@ -15,6 +15,7 @@ from extractors.erasing import apply, erase, find_person, is_applied, preview
 from extractors.erasure import Erasures, forms
 from extractors.landing import Landing, Run
 from extractors.surveys.values import pseudonym
+from orchestration.searching import files_with
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 ACCOUNT = "712020:5b10ac8d-82e0-4c3a"
@@ -285,3 +286,61 @@ def test_whole_runs_of_words_are_known_in_any_text(tmp_path: Path) -> None:
         "": "",
     }.items():
         assert erased_from.cleaned(text) == cleaned
+
+
+def test_records_that_name_one_person_in_two_ways_stay_two(tmp_path: Path) -> None:
+    """Also when they are read again, and deleted by their ids."""
+    landing = Landing(tmp_path)
+    answers = [
+        {"record_id": f"s:{who}:q", "response_id": who, "respondent_key": "k", "score": score, "payload": f'"{who}"'}
+        for who, score in ((ACCOUNT, 9.0), (MAIL, 3.0), (f"{MAIL}/2", 5.0))
+    ]
+
+    def land_answers(number: int, rows_of: list[dict[str, Any]]) -> int:
+        batch = landing.batch(Run(f"run-{number}", START + timedelta(hours=number)), "jira-a", "jira")
+        landed = batch.append("jira/users", [user(VERA), user(OTHER)]) + batch.append("surveys/responses", rows_of)
+        batch.commit({}, is_final=True)
+        landing.judge("jira-a", "accepted")
+        return landed
+
+    land_answers(1, answers)
+    erase(landing, find_person(landing, ACCOUNT), "tester")
+    assert sorted(row["score"] for row in rows(tmp_path, "surveys/responses")) == [3.0, 5.0, 9.0]
+    assert len({row["response_id"] for row in rows(tmp_path, "surveys/responses")}) == 3
+    assert_nowhere_but_cursors(tmp_path)
+    assert land_answers(2, answers) == 0
+    gone = [row["record_id"] for row in rows(tmp_path, "surveys/responses") if row["score"] == 3.0]
+    assert gone == [Erasures(tmp_path).cleaned_id(f"s:{MAIL}:q", "surveys/responses")]
+
+
+@pytest.mark.parametrize(
+    "longer",
+    [
+        {"accountId": f"{ACCOUNT}:second", "displayName": "Nobody Else", "emailAddress": "else@customers.example"},
+        {"accountId": "712020:third", "displayName": f"{NAME} Junior", "emailAddress": "junior@customers.example"},
+    ],
+)
+def test_whose_id_or_name_has_an_erased_one_in_it_stays_whole(tmp_path: Path, longer: dict[str, str]) -> None:
+    home = tmp_path
+    landing = Landing(home)
+
+    def land_both(number: int) -> int:
+        batch = landing.batch(Run(f"run-{number}", START + timedelta(hours=number)), "jira-a", "jira")
+        landed = batch.append("jira/users", [user(VERA), user(longer)])
+        landed += batch.append("jira/issues", [issue(1, VERA), issue(2, longer)])
+        batch.commit({}, is_final=True)
+        landing.judge("jira-a", "accepted")
+        return landed
+
+    land_both(1)
+    person = find_person(landing, ACCOUNT)
+    token = erase(landing, person, "tester").replacement
+    users = {row["user_id"]: row["display_name"] for row in rows(home, "jira/users")}
+    assert users == {token: token, longer["accountId"]: longer["displayName"]}
+    assert [row["assignee_id"] for row in rows(home, "jira/issues")] == [token, longer["accountId"]]
+    assert longer["displayName"] in rows(home, "jira/issues")[1]["payload"].encode().decode("unicode_escape")
+    assert land_both(2) == 0
+    # The last look takes them for what they are, and still finds the person.
+    assert list(files_with(home, person.texts, person.others)) == []
+    (home / "forgotten.txt").write_text(f"{longer['accountId']} {longer['displayName']} and {NAME}")
+    assert [path.name for path in files_with(home, person.texts, person.others)] == ["forgotten.txt"]

@@ -18,6 +18,8 @@ from extractors.rows import digest
 from extractors.surveys.api.model import Illegible, Question, Response, Survey
 from extractors.surveys.values import pseudonym, shown
 
+STREAM = "surveys/responses"
+
 
 @dataclass
 class Rows:
@@ -33,10 +35,12 @@ class Rows:
         if not erasures:
             return self
         answers, rejects = (
-            [row | {"record_id": erasures.cleaned(row["record_id"])} for row in rows]
+            [row | {"record_id": erasures.cleaned_id(row["record_id"], STREAM)} for row in rows]
             for rows in (self.answers, self.rejects)
         )
-        seen, uncounted = ({erasures.cleaned(name) for name in names} for names in (self.seen, self.uncounted))
+        seen, uncounted = (
+            {erasures.cleaned_id(name, STREAM) for name in names} for names in (self.seen, self.uncounted)
+        )
         return Rows(answers, rejects, seen, uncounted)
 
 
