@@ -12,7 +12,7 @@ from tests.dbt.warehouse import Warehouse
 
 S = {"sprints": ("1",)}
 OUT: dict[str, Any] = {"sprints": ()}
-DOING, DONE, CANCELLED = {"stage": "in_progress"}, {"stage": "done"}, {"stage": "cancelled"}
+DOING, DONE, CANCELLED, TODO = ({"stage": stage} for stage in ("in_progress", "done", "cancelled", "todo"))
 SPRINT = {"sprint_id": "1", "board_id": "1", "name": "S", "state": "closed", "start_at": at("03-04 09:00"),
           "end_at": at("03-15 17:00"), "complete_at": at("03-18 10:00")}  # fmt: skip
 BOARD = {"board_id": "1", "name": "Board", "board_type": "scrum", "project_id": "100", "points_field_id": "points"}
@@ -28,6 +28,8 @@ STORIES = [
     story("8", 1, ("03-04 12:00", {}), ("03-04 13:00", S), ("03-06", DONE)),  # four hours after the start
     story("9", 3, ("03-01", S), ("03-16", DONE)),  # after the planned end
     story("10", 1, ("03-01", {}), ("03-02", DONE), ("03-06", S)),  # put in when it was done
+    story("12", 5, ("03-01", S), ("03-04 20:00", OUT), ("03-05", DONE), ("03-07", S)),  # finished outside, back as done
+    story("13", 2, ("03-01", S), ("03-02", DONE), ("03-05 08:00", TODO), ("03-09", DONE)),  # re-opened within a day
     story("11", None, ("03-01", {}), parent_id="1"),  # a sub-task that a report lists nevertheless
 ]
 POLICIES = """
@@ -54,10 +56,12 @@ REPORT = [
     reported("8", "completed", 1, 1, is_added=True),
     reported("9", "completed", 3, 3),
     reported("10", "completed_elsewhere", 1, 1, is_added=True),
+    reported("12", "completed_elsewhere", 5, 5),
+    reported("13", "completed", 2, 2),
     reported("11", "not_completed", None, None),
     reported("999", "not_completed", 1, 1),  # of a project that is not read
     {"sprint_id": "1", "board_id": "1", "record_id": "1:*", "complete_at": at("03-18 10:00"),
-     "committed_points": 22.0, "completed_points": 21.0},
+     "committed_points": 27.0, "completed_points": 23.0},
 ]  # fmt: skip
 
 
@@ -82,13 +86,13 @@ def figures(warehouse: duckdb.DuckDBPyConnection, policy: str = "default") -> di
 def test_the_two_figures_side_by_side(warehouse: duckdb.DuckDBPyConnection) -> None:
     shown = {name: (row["our_value"], row["tool_value"]) for name, row in figures(warehouse).items()}
     assert shown == {
-        "committed_points": (25, 22),
-        "completed_points": (19, 21),
-        "completed_items": (6, 6),
+        "committed_points": (30, 27),
+        "completed_points": (21, 23),
+        "completed_items": (7, 7),
         "not_completed_items": (2, 3),
-        "removed_items": (0, 0),
-        "added_items": (1, 2),
-        "completed_elsewhere_items": (1, 1),
+        "removed_items": (1, 0),
+        "added_items": (2, 2),
+        "completed_elsewhere_items": (2, 2),
     }
 
 
@@ -97,8 +101,8 @@ def test_a_reason_for_every_item_that_differs(warehouse: duckdb.DuckDBPyConnecti
     assert reasons(warehouse, "completed_items") == {**lacking, "3": "not_delivered", "7": "done_mapping"}
     assert reasons(warehouse, "committed_points") == {**lacking, "6": "estimate_changed", "999": "not_landed"}
     assert reasons(warehouse, "not_completed_items") == {"7": "done_mapping", "11": "sub_task", "999": "not_landed"}
-    assert reasons(warehouse, "added_items") == {"10": "added_as_done"}
-    assert reasons(warehouse, "removed_items") == {}
+    assert reasons(warehouse, "added_items") == {"10": "added_as_done", "13": "reopened_or_done"}
+    assert reasons(warehouse, "removed_items") == {"12": "completed_outside"}
 
 
 def test_a_difference_is_the_sum_over_its_items(warehouse: duckdb.DuckDBPyConnection) -> None:
@@ -114,7 +118,8 @@ def test_a_difference_is_the_sum_over_its_items(warehouse: duckdb.DuckDBPyConnec
 
 
 def test_policies_explain_their_own_differences(warehouse: duckdb.DuckDBPyConnection) -> None:
-    assert reasons(warehouse, "committed_points", "graceful")["8"] == "grace"
+    graceful = reasons(warehouse, "committed_points", "graceful")
+    assert (graceful["8"], graceful["12"], graceful["13"]) == ("grace", "completed_outside", "grace")
     assert reasons(warehouse, "completed_items", "planned")["9"] == "planned_end"
 
 

@@ -7,6 +7,7 @@ with
     our_items as (select * from {{ ref("fct_sprint_item") }}),
     items as (select * from {{ ref("dim_work_item") }}),
     trust as (select * from {{ ref("fct_item_trust") }}),
+    intervals as (select * from {{ ref("fct_state_interval") }}),
 
     compared as (
         select
@@ -16,6 +17,7 @@ with
             bounds.team_key,
             tool_sprints.board_id,
             tool_sprints.has_points,
+            bounds.start_cut_at,
             bounds.commitment_cut_at > bounds.start_cut_at as has_grace,
             bounds.close_at < bounds.closed_at as ends_as_planned,
             bounds.uses_current_estimate,
@@ -37,6 +39,19 @@ with
         from compared
         inner join our_items on compared.sprint_key = our_items.sprint_key and compared.policy_id = our_items.policy_id
     ),
+    -- Done as the tool understands it, at the start that it knows: neither resolutions nor a grace count.
+    done_at_start as (
+        select told_by_tool.sprint_key, told_by_tool.policy_id, told_by_tool.item_key, true as was_done_at_start
+        from told_by_tool
+        inner join
+            compared on told_by_tool.sprint_key = compared.sprint_key and told_by_tool.policy_id = compared.policy_id
+        inner join intervals on told_by_tool.item_key = intervals.item_key
+        where
+            intervals.stage in ('done', 'cancelled')
+            and intervals.entered_at < compared.start_cut_at
+            and (intervals.left_at is null or intervals.left_at >= compared.start_cut_at)
+        group by all
+    ),
     -- What each of the two says of an item, of all items that either knows.
     pairs as (
         select
@@ -51,7 +66,7 @@ with
             coalesce(told_here.is_committed, false) as is_committed,
             coalesce(told_here.is_added, false) as is_added,
             coalesce(told_here.is_removed, false) as is_removed,
-            coalesce(told_here.was_done_at_start, false) as was_done_at_start,
+            coalesce(done_at_start.was_done_at_start, false) as was_done_at_start,
             coalesce(told_by_tool.is_added, false) as is_added_in_tool,
             told_here.points_at_start as our_points_at_start,
             told_by_tool.points_at_start as tool_points_at_start,
@@ -59,6 +74,7 @@ with
             told_by_tool.points_at_close as tool_points_at_close
         from told_here
         full join told_by_tool using (sprint_key, policy_id, item_key)
+        left join done_at_start using (sprint_key, policy_id, item_key)
     ),
     counted as (
         {% for measure, ours, tools in [
@@ -125,7 +141,10 @@ with
                 then 'history_incomplete'
                 when compared.ends_as_planned and (differing.our_outcome is distinct from differing.tool_outcome)
                 then 'planned_end'
-                when compared.has_grace and differing.is_committed and differing.is_added_in_tool
+                when
+                    compared.has_grace
+                    and differing.is_committed
+                    and (differing.is_added_in_tool or differing.was_done_at_start)
                 then 'grace'
                 when
                     differing.measure in ('committed_points', 'completed_points')
@@ -191,7 +210,7 @@ select
         when 'planned_end'
         then 'The policy ends sprints as planned; the tool counts until the close.'
         when 'grace'
-        then 'It came within the policy''s grace: here committed, in the tool added.'
+        then 'It came or was re-opened within the policy''s grace: here committed, in the tool not.'
         when 'estimate_today'
         then 'The policy takes today''s estimates; the tool takes those of the sprint.'
         when 'added_as_done'
