@@ -12,11 +12,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -52,6 +52,7 @@ class Issue:
     summary: str = "plain"
     assignee: Json | None = None
     worklogs: list[Worklog] = field(default_factory=list)
+    sprints: list[int] = field(default_factory=list)
 
 
 class Life:
@@ -99,7 +100,7 @@ class Life:
     def change(self, issue: Issue) -> None:
         """Another status, as a history."""
         status = self.dice.choice([one for one in STATUSES if one != issue.status])
-        self._note(issue, [_item("status", issue.status, status)])
+        self._note(issue, [history_item("status", issue.status, status)])
         issue.status = status
         self._touch(issue)
 
@@ -117,7 +118,7 @@ class Life:
         """To the other project: another key, the same id, all the history."""
         project = next(one for one in PROJECTS if one != issue.project)
         key = self._key(project)
-        self._note(issue, [_item("project", issue.project, project), _item("Key", issue.key, key)])
+        self._note(issue, [history_item("project", issue.project, project), history_item("Key", issue.key, key)])
         issue.former_keys.append(issue.key)
         issue.project, issue.key = project, key
         self._touch(issue)
@@ -143,6 +144,10 @@ class Life:
         self.issues[number] = self.hidden.pop(number)
         self._write(self.issues[number])
 
+    def _more(self, issue: Issue) -> Json:  # noqa: ARG002 - of which issue, says who overrides it
+        """Further fields of an issue's document."""
+        return {}
+
     def _note(self, issue: Issue, items: list[Json]) -> None:
         self._last_history += 1
         issue.histories.append((self._last_history, self.now, items))
@@ -162,8 +167,9 @@ class Life:
         )  # fmt: skip
         keys = [*issue.former_keys, issue.key]
         rendered = RenderedIssue(
-            row, msgspec.json.encode(_document(issue)), histories, keys, [], [], [], issue.worklogs
-        )
+            row, msgspec.json.encode(_document(issue, self._more(issue))), histories, keys, issue.sprints, [], [],
+            issue.worklogs,
+        )  # fmt: skip
         forget_issues(self.store, [issue.number])
         self.store.write(rows_of([rendered], self.store.packings))
 
@@ -173,9 +179,9 @@ def _status(number: str) -> Json:
     return {"id": number, "name": name, "statusCategory": {"id": 1, "key": category, "name": category}}
 
 
-def _item(name: str, old: str, new: str) -> Json:
+def history_item(name: str, old: str, new: str, *, field_id: str | None = None) -> Json:
     ends = {"from": old, "fromString": old, "to": new, "toString": new}
-    return {"field": name, "fieldtype": "jira", "fieldId": name, **ends}
+    return {"field": name, "fieldtype": "custom" if field_id else "jira", "fieldId": field_id or name, **ends}
 
 
 def _text(instant: datetime) -> str:
@@ -193,7 +199,7 @@ def _worklog(issue: Issue, log: Worklog) -> Json:
     }  # fmt: skip
 
 
-def _document(issue: Issue) -> Json:
+def _document(issue: Issue, more: Json) -> Json:
     logs = [_worklog(issue, log) for log in issue.worklogs]
     fields = {
         "summary": issue.summary, "assignee": issue.assignee,
@@ -201,18 +207,31 @@ def _document(issue: Issue) -> Json:
         "project": {"id": issue.project, "key": PROJECTS[issue.project]}, "created": _text(issue.created),
         "updated": _text(issue.updated), "timespent": sum(log["timeSpentSeconds"] for log in logs) or None,
         "worklog": {"startAt": 0, "maxResults": 20, "total": len(logs), "worklogs": logs},
+        **more,
     }  # fmt: skip
     address = f"{BASE}/rest/api/3/issue/{issue.number}"
     return {"expand": "", "id": str(issue.number), "self": address, "key": issue.key, "fields": fields}
 
 
-@contextmanager
-def living(folder: Path, tool: Tool, zone: str, now: datetime, dice: random.Random) -> Iterator[tuple[Life, str]]:
+AnyLife = TypeVar("AnyLife", bound=Life)
+
+
+def living(
+    folder: Path, tool: Tool, zone: str, now: datetime, dice: random.Random
+) -> AbstractContextManager[tuple[Life, str]]:
     """A site without issues, and its address."""
+    return living_as(Life, folder, tool, zone, now, dice)
+
+
+@contextmanager
+def living_as(
+    kind: type[AnyLife], folder: Path, tool: Tool, zone: str, now: datetime, dice: random.Random
+) -> Iterator[tuple[AnyLife, str]]:
+    """The same; `kind` says what may happen on it."""
     path, port = folder / "site.sqlite", free_ports(1)
     store = Store.jira(path)
     store.build_indexes()
-    life = Life(store, tool, zone, now, dice)
+    life = kind(store, tool, zone, now, dice)
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.extractors.jira_life", str(path), str(port)],
         cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
