@@ -20,9 +20,8 @@ from orchestration.errors import PmoError
 from orchestration.explained_scope import (
     Row,
     answer_in_scope,
-    event_in_scope,
+    in_scope,
     period_end_in,
-    stay_in_scope,
     zone_in,
     zone_of_scope,
 )
@@ -32,10 +31,10 @@ OCCUPANCY = {"wip", "wip_age_p85"}
 MONTHS = {"month": 1, "quarter": 3}
 COUNTED = """case policy.flow_types
     when 'all' then true
-    when 'no_epics_no_subtasks' then stay.type_group not in ('epic', 'sub-task') and not stay.is_subtask
+    when 'no_epics_no_subtasks' then place.type_group not in ('epic', 'sub-task') and not place.is_subtask
     else list_contains(
         list_transform(regexp_split_to_array(policy.flow_types, '[,;|]'), lambda name: lower(trim(name))),
-        lower(stay.type_group)
+        lower(place.type_group)
     )
 end"""  # as the models decide which types a policy counts
 # Ages are measured from the start of work as the policy sees it.
@@ -53,6 +52,11 @@ OCCUPIED = """
     inner join dim_connection as connection on stay.connection_id = connection.connection_id
     inner join dim_policy as policy on policy.policy_id = ? and policy.policy_version = ?
     cross join lateral (select {end} as end_at) as ended
+    inner join bridge_item_place as place
+        on stay.item_key = place.item_key and place.valid_from <= connection.watermark_at
+        and place.valid_from < ended.end_at and (
+            place.valid_to is null or place.valid_to > connection.watermark_at or place.valid_to >= ended.end_at
+        )
     cross join lateral (
         select min(entered_at) filter (where stage = 'in_progress') as first_at,
             max(entered_at) filter (where stage = 'in_progress' and is_stage_entry) as last_at,
@@ -199,7 +203,7 @@ class Explanation:
             return self._occupancy(value)
         if value.get("sprint_key") is not None:
             return self._evidence(value, "evidence.sprint_key = ?", [value["sprint_key"]])
-        events, events_bound = event_in_scope(value)
+        events, events_bound = in_scope(value, "stay")
         answers, answers_bound = answer_in_scope(value)
         day = f"cast(timezone({zone_in(value)}, timezone('UTC', evidence.event_at)) as date)"
         zone = zone_of_scope(self._session, value, self._settings)
@@ -231,7 +235,7 @@ class Explanation:
 
     def _occupancy(self, value: Row) -> list[Row]:
         """The stays in a stage of work when the period ended in the scope's time zone; of the present one: now."""
-        scope, bound = stay_in_scope(value, "(ended.end_at - interval 1 microsecond)")
+        scope, bound = in_scope(value, "place")
         zone = zone_of_scope(self._session, value, self._settings)
         return self.rows(
             OCCUPIED.format(end=period_end_in(value), counted=COUNTED, scope=scope),
@@ -248,8 +252,7 @@ class Explanation:
         for row in found:
             row["items"] = self.rows(
                 """
-                select coalesce(item_ref, response_key) as ref, title, change, old_contribution, new_contribution,
-                    raw_record_keys, batch_ids
+                select *, coalesce(item_ref, response_key) as ref
                 from kpi_restatement_item where restatement_key = ? order by ref
                 """,
                 [row["restatement_key"]],

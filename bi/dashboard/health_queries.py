@@ -90,7 +90,7 @@ HEALTH_QUERIES: dict[str, Query] = {
     "restatement_items": _query(
         """
         select restatement_key as key, coalesce(item_ref, response_key) as ref, title, source_url as url, change,
-            old_contribution as old, new_contribution as new, record_count as records
+            changes as what, old_contribution as old, new_contribution as new, record_count as records
         from kpi_restatement_item
         where restatement_key in (
             select restatement_key from all_restatements order by restated_at desc limit getvariable('findings')

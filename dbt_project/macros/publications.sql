@@ -33,3 +33,23 @@
         {{- run_query(query).rows[0]["state"] -}}
     {%- endif -%}
 {%- endmacro %}
+
+{# What says which figure a row is about, in words and keys; the same columns wherever figures are compared. #}
+{% macro figure_columns() -%}
+    {{-
+        return(
+            [
+                "figure_key",
+                "kpi_id",
+                "scope_type",
+                "scope_key",
+                "scope_name",
+                "connection_id",
+                "period_type",
+                "period_start_date",
+                "sprint_key",
+                "policy_id",
+            ]
+        )
+    -}}
+{%- endmacro %}

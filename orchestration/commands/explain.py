@@ -86,6 +86,8 @@ def _restatements(console: Console, restatements: list[Row]) -> None:
             old, new = _number(item["old_contribution"]), _number(item["new_contribution"])
             what = " ".join(filter(None, [item["ref"], item["title"]]))
             console.print(f"  {item['change']:<8} {old} → {new}  {what}", markup=False)
+            for text in filter(None, [item.get("changes"), item["source_url"]]):
+                console.print(f"    {text}", markup=False)
             for name, keys in (("record", item["raw_record_keys"]), ("batch", item["batch_ids"])):
                 for key in keys or []:
                     console.print(f"    {name} {key}", markup=False)

@@ -95,12 +95,13 @@ def test_final_figures_that_changed_are_listed_and_no_others(warehouse: duckdb.D
 def test_the_item_and_its_new_records_are_named(warehouse: duckdb.DuckDBPyConnection) -> None:
     row = restatements(warehouse)["throughput", "2024-01-01"]
     assert (row["cause"], row["cause_items"]) == ("records", 1)
-    assert row["cause_text"] == "1 left; 2 records landed since."
+    assert row["cause_text"] == "1 item left. 2 new records of theirs came since."
     sql = "select * from marts.kpi_restatement_item where restatement_key = ?"
     (item,) = records(warehouse, sql, row["restatement_key"])
     assert (item["item_key"], item["item_ref"], item["change"]) == ("jira:1", "PROJ-1", "left")
     assert (item["old_contribution"], item["new_contribution"]) == (1, None)
     assert sorted(item["raw_record_keys"]) == ["jira/issue_changes|1:1002:0", "jira/issues|1"]
+    assert item["changes"] == "2024-03-20 Doing"  # re-opened
     assert (item["batch_ids"], item["record_count"]) == (["jira:final"], 2)
 
 

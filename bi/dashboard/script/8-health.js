@@ -169,7 +169,8 @@ function restatementRow(row, isNamed) {
       linkTo(item.url, item.ref ?? "?"),
       ` ${item.change}`,
       item.title ? `: ${item.title}` : null,
-      item.records ? ` (${plural(item.records, "new record")})` : null,
+      item.what ? el("small", {}, item.what) : null,
+      item.records ? el("small", {}, plural(item.records, "new record")) : null,
     ),
   );
   const time = row.sprint === null ? periodName(row.type, row.start) : sprints[row.sprint].name;

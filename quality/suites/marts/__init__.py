@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quality.suite import Measure
-from quality.suites.marts import core, flow, hygiene, parity, satisfaction, scorecard, sprints
+from quality.suites.marts import core, coverage, flow, hygiene, parity, restatement, satisfaction, scorecard, sprints
 
 MART_SUITES: dict[str, tuple[Measure, ...]] = {
     **core.MEASURES,
@@ -13,4 +13,6 @@ MART_SUITES: dict[str, tuple[Measure, ...]] = {
     **scorecard.MEASURES,
     **hygiene.MEASURES,
     **parity.MEASURES,
+    **coverage.MEASURES,
+    **restatement.MEASURES,
 }

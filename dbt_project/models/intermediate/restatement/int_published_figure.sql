@@ -3,16 +3,8 @@
 -- One row per figure as it was last published (is_last) and per restatement published so far (is_restatement); a row
 -- may be both.
 select
-    figure_key,
-    kpi_id,
-    scope_type,
-    scope_key,
-    scope_name,
-    connection_id,
-    period_type,
-    period_start_date,
-    sprint_key,
-    policy_id,
+    {{ figure_columns() | join(", ") }},
+    md5(figure_key || '|' || run_id) as restatement_key,
     policy_version,
     definition_version,
     value,

@@ -43,6 +43,30 @@ with
         from restated
         left join causes on restated.restatement_key = causes.restatement_key
     ),
+    -- Figures of surveys count answers, all others items.
+    named as (select *, case when kpi_id in ('nps', 'csat') then 'answer' else 'item' end as thing from judged),
+    worded as (
+        select
+            *,
+            concat_ws(
+                ', '
+                {%- for number, one, many in [
+                    ("came_in", "came in", "came in"),
+                    ("gone", "left", "left"),
+                    ("changed", "counts differently", "count differently"),
+                    ("deleted", "is deleted", "are deleted"),
+                ] -%}
+                    ,
+                    case
+                        when {{ number }} = 1
+                        then '1 ' || thing || ' {{ one }}'
+                        when {{ number }} > 1
+                        then {{ number }} || ' ' || thing || 's {{ many }}'
+                    end
+                {%- endfor %}
+            ) as changes
+        from named
+    ),
     now_restated as (
         select
             *,
@@ -59,37 +83,29 @@ with
                 when 'unknown'
                 then 'The evidence of the earlier publication is not there to compare with, or counts the same.'
                 else
-                    concat_ws(
-                        ', ',
-                        case when came_in > 0 then came_in || ' came in' end,
-                        case when gone > 0 then gone || ' left' end,
-                        case when changed > 0 then changed || ' changed' end
-                    ) || case
-                        when cause_items > 20 then ' of the 20 that weigh most; ' || cause_items || ' in all' else ''
+                    case
+                        when cause_items > 20
+                        then 'Of ' || cause_items || ' ' || thing || 's the 20 that weigh most: '
+                        else ''
                     end
-                    || case when deleted > 0 then '; ' || deleted || ' deleted' else '' end
+                    || changes
                     || case
                         when cause = 'records'
-                        then '; ' || record_count || ' records landed since.'
+                        then
+                            '. '
+                            || {{ counted("record_count", "new record", "new records") }}
+                            || ' of theirs came since.'
                         else
-                            '; no record of theirs is new: something that they depend on is (a sprint, a status, a seed).'
+                            '. Nothing new was read of them: a seed (mapping, calendar, policy) was changed, or a sprint,'
+                            || ' a status or a parent that they depend on.'
                     end
             end as cause_text
-        from judged
+        from worded
     ),
     restatements as (
         select
+            {{ figure_columns() | join(", ") }},
             restatement_key,
-            figure_key,
-            kpi_id,
-            scope_type,
-            scope_key,
-            scope_name,
-            connection_id,
-            period_type,
-            period_start_date,
-            sprint_key,
-            policy_id,
             first_value,
             first_published_at,
             old_value,
@@ -103,17 +119,8 @@ with
         from now_restated
         union all
         select
-            md5(figure_key || '|' || run_id) as restatement_key,
-            figure_key,
-            kpi_id,
-            scope_type,
-            scope_key,
-            scope_name,
-            connection_id,
-            period_type,
-            period_start_date,
-            sprint_key,
-            policy_id,
+            {{ figure_columns() | join(", ") }},
+            restatement_key,
             first_value,
             first_published_at,
             old_value,
@@ -125,21 +132,12 @@ with
             cause_text,
             cause_items
         from published
-        where md5(figure_key || '|' || run_id) not in (select restatement_key from restated)
+        where restatement_key not in (select restatement_key from restated)
     )
 
 select
+    {{ figure_columns() | join(", ") }},
     restatement_key,
-    figure_key,
-    kpi_id,
-    scope_type,
-    scope_key,
-    scope_name,
-    connection_id,
-    period_type,
-    period_start_date,
-    sprint_key,
-    policy_id,
     first_value,
     first_published_at,
     old_value,

@@ -9,6 +9,8 @@ with
     evidence as (select * from {{ ref("kpi_evidence") }}),
     stays as (select * from {{ ref("fct_state_interval") }}),
     periods as (select * from {{ ref("int_period") }} where period_type in ('month', 'quarter')),
+    events as (select * from {{ ref("fct_sprint_event") }}),
+    sprints as (select * from {{ ref("dim_sprint") }}),
     items as (select * from {{ ref("dim_work_item") }}),
     nodes as (select * from {{ ref("int_portfolio_node") }}),
     response_scopes as (select * from {{ ref("int_survey_scope") }}),
@@ -225,15 +227,7 @@ with
         inner join restated on differing.figure_key = restated.figure_key
         left join landed_since on coalesce(differing.item_key, differing.response_key) = landed_since.cause_key
     ),
-    unnested as (
-        select
-            md5(figure_key || '|' || run_id) as restatement_key,
-            figure_key,
-            run_id,
-            cause_items,
-            unnest(causes) as cause
-        from published
-    ),
+    unnested as (select restatement_key, figure_key, run_id, cause_items, unnest(causes) as cause from published),
     restated_before as (
         select
             restatement_key,
@@ -258,6 +252,52 @@ with
         select *
         from restated_before
         where restatement_key not in (select restatement_key from restated)
+    ),
+
+    -- What those records did to the item, as far as it can be said in words: statuses, and what it did to sprints.
+    told_records as (
+        select restatement_key, item_key, unnest(raw_record_keys) as raw_record_key from told where item_key is not null
+    ),
+    deeds as (
+        select
+            told_records.restatement_key,
+            told_records.item_key,
+            stays.entered_at as happened_at,
+            coalesce(stays.status, stays.stage) as deed
+        from told_records
+        inner join
+            stays on told_records.item_key = stays.item_key and told_records.raw_record_key = stays.raw_record_key
+        -- An issue of Jira is landed anew with each change; its creation is no change.
+        where stays.raw_record_key not like 'jira/issues|%'
+        union
+        select
+            told_records.restatement_key,
+            told_records.item_key,
+            events.event_at,
+            case
+                events.event_type
+                when 'added'
+                then 'added to '
+                when 'removed'
+                then 'removed from '
+                else 'estimated anew in '
+            end
+            || sprints.name
+        from told_records
+        inner join
+            events on told_records.item_key = events.item_key and told_records.raw_record_key = events.raw_record_key
+        inner join sprints on events.sprint_key = sprints.sprint_key
+        where events.event_type in ('added', 'removed', 'estimate_changed')
+    ),
+    deeds_of as (
+        select
+            restatement_key,
+            item_key,
+            string_agg(
+                cast(cast(happened_at as date) as varchar) || ' ' || deed, ', ' order by happened_at, deed
+            ) as changes
+        from deeds
+        group by restatement_key, item_key
     )
 
 select
@@ -274,6 +314,7 @@ select
     told.old_contribution,
     told.new_contribution,
     told.cause_items,
+    deeds_of.changes,
     cast(told.record_count as bigint) as record_count,
     told.raw_record_keys,
     told.batch_ids,
@@ -281,3 +322,4 @@ select
     coalesce(items.is_deleted, false) as is_deleted
 from told
 left join items on told.item_key = items.item_key
+left join deeds_of on told.restatement_key = deeds_of.restatement_key and told.item_key = deeds_of.item_key
