@@ -74,6 +74,9 @@ def _in(token_env: str) -> str:
 def error_of(connection: str, token_env: str, response: requests.Response) -> ExtractError:
     """The error of a final status from 400 on."""
     status, subject, detail = response.status_code, subject_of(response), vendor_message(response)
+    if status == 401 and "scope" in detail.lower():  # the token is good, but not for this
+        remedy = f"Give the token{_in(token_env)} the scope that this needs; `pmo doctor` names it"
+        return AccessDenied(connection, subject, status, remedy, detail=detail)
     if status == 401:
         remedy = f"Check the token{_in(token_env)}: it may be mistyped, expired or made for another account"
         return AuthError(connection, subject, status, remedy, detail=detail)

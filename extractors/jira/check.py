@@ -1,24 +1,34 @@
-"""`pmo doctor` for Jira: what works, what is missing, what a first load costs. Reads only, a few requests."""
+"""`pmo doctor` for Jira: what works, what is missing, what a first load costs. Reads only, a few requests.
+
+Asks what an extraction asks, once of each kind: a token may have the scope of one address and not that of the next.
+"""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+import msgspec
+
 from extractors.connection import CheckLine
-from extractors.errors import ExtractError
-from extractors.jira.bulk import Bulk
-from extractors.jira.client import THREADS, JiraClient
+from extractors.errors import AuthError, ExtractError
+from extractors.jira.bulk import Bulk, FetchedIssue
+from extractors.jira.client import JiraClient
+from extractors.jira.cost import Size, told
 from extractors.jira.fields import OVERRIDABLE
 from extractors.jira.jql import in_projects
 from extractors.jira.metadata import Metadata
-from extractors.jira.search import IDS_PER_PAGE, Search
+from extractors.jira.scopes import needed_for
+from extractors.jira.search import Search
 from extractors.jira.selection import select_projects
 from extractors.jira.worklogs import check_worklogs
 
 T = TypeVar("T")
+Json = dict[str, Any]
+SAMPLE = 50  # issues that are read with their histories
+SERVICE = "service_desk"  # the type of Jira Service Management's projects
 _FIELD_MEANING = {
     "sprint": "sprint membership",
     "points": "story points (set fields.points if they are kept in another field)",
@@ -31,44 +41,121 @@ def check(client: JiraClient) -> list[CheckLine]:
     """All findings; the first failure that makes the rest pointless ends the list."""
     lines: list[CheckLine] = []
     try:
-        lines.extend(_findings(client))
+        lines.extend(_Check(client).findings())
     except ExtractError as error:
-        lines.append(CheckLine("fail", error.subject, str(error)))
+        lines.append(_failed(error.subject, error))
     return lines
 
 
-def _findings(client: JiraClient) -> Iterator[CheckLine]:
-    info = client.server_info
-    kind = "Jira Cloud" if client.is_cloud else "Jira Data Center"
-    yield CheckLine("ok", "server", f"{kind} {info.get('version', '')} at {client.site_url}")
-    account = client.myself()
-    name = account.get("displayName") or account.get("name")
-    yield CheckLine("ok", "account", f"{name}; times in JQL are read in {account.get('timeZone', 'UTC')}")
-    projects, unknown = select_projects(client.connection, client.projects())
-    for error in unknown:
-        yield CheckLine("fail", error.subject, str(error))
-    keys = ", ".join(sorted(str(project["key"]) for project in projects.values())[:10])
+def _failed(subject: str, error: ExtractError) -> CheckLine:
+    return CheckLine("fail", subject, f"{error} {needed_for(error)}".strip())
+
+
+@dataclass
+class _Check:
+    """One check; what was counted on the way goes into the cost."""
+
+    client: JiraClient
+    size: Size = field(init=False)
+
+    def findings(self) -> Iterator[CheckLine]:
+        client = self.client
+        info = client.server_info
+        kind = "Jira Cloud" if client.is_cloud else "Jira Data Center"
+        yield CheckLine("ok", "server", f"{kind} {info.get('version', '')} at {client.site_url}")
+        started = time.perf_counter()
+        account = client.myself()
+        seconds = time.perf_counter() - started
+        name = account.get("displayName") or account.get("name")
+        yield CheckLine("ok", "account", f"{name}; times in JQL are read in {account.get('timeZone', 'UTC')}")
+        projects, unknown = select_projects(client.connection, client.projects())
+        yield from (_failed(error.subject, error) for error in unknown)
+        yield _projects(projects)
+        self.size = Size(client.is_cloud, 0, len(projects), call_seconds=seconds)
+        if projects:
+            yield from self._issues(projects)
+        yield from self._site(projects)
+        yield self._worklogs()
+        if self.size.issues:
+            yield CheckLine("ok", "first load", told(self.size))
+
+    def _issues(self, projects: Mapping[str, Json]) -> Iterator[CheckLine]:
+        """One count, one search, and one bulk call for issues and their histories."""
+        search = Search(self.client)
+        count, refused = _try("number of issues", lambda: search.approximate_count(in_projects(projects)))
+        yield from refused
+        self.size = replace(self.size, issues=count or 0)
+        ids, refused = _try("search", lambda: self._sample(search, list(projects)))
+        yield from refused or [CheckLine("ok", "search", "ids of issues can be read")]
+        if not ids:
+            return
+        started = time.perf_counter()
+        found, refused = _try("issues", lambda: Bulk(self.client).fetch(ids, ["project", "worklog"]))
+        seconds = time.perf_counter() - started
+        yield from refused
+        if found:
+            histories = sum(len(issue.histories) for issue in found) / len(found)
+            worklogs = sum(map(_worklogs_of, found)) / len(found)
+            share = seconds / len(found)
+            self.size = replace(self.size, histories=histories, worklogs=worklogs, issue_seconds=share)
+            yield CheckLine("ok", "issues", f"can be read with their histories, {1 / share:,.0f} a second and call")
+
+    def _sample(self, search: Search, project_ids: list[str]) -> list[int]:
+        """Ids of the first page of the first project that has issues."""
+        walk = search.walk if self.client.is_cloud else search.walk_keys
+        for project_id in project_ids[:10]:
+            page = next(walk(in_projects([project_id])), [])
+            if page:
+                return sorted(int(issue.id) for issue in page[:: max(1, len(page) // SAMPLE)])[:SAMPLE]
+        return []
+
+    def _site(self, projects: Mapping[str, Json]) -> Iterator[CheckLine]:
+        """Boards with sprints and filters, fields, and what customers say."""
+        failures: list[ExtractError] = []
+        metadata = Metadata(self.client, projects, failures.append)
+        metadata.read_boards()
+        scrum = [board for board in metadata.boards if board.kind != "kanban"]
+        sprints = {str(raw["id"]) for board in scrum for raw in board.sprints}
+        reports = self.client.connection.sprint_reports
+        self.size = replace(
+            self.size,
+            boards=len(metadata.boards),
+            scrum_boards=len(scrum),
+            sprints=len(sprints),
+            reports_per_board=min(reports, len(sprints) // max(1, len(scrum))),
+        )
+        text = metadata.no_boards or f"{len(metadata.boards)} can be read, with {len(sprints)} sprints"
+        yield CheckLine("warn" if metadata.no_boards else "ok", "boards", text)
+        for board in metadata.boards:
+            for problem in board.problems:
+                yield CheckLine("warn", f"board {board.board_id} ({board.name})", problem)
+        for row in metadata.oddities.coverage():
+            yield CheckLine("warn", row.stream, str(row.reason))
+        yield from (_failed(error.subject, error) for error in (*failures, *metadata.version_failures))
+        yield from _fields(metadata)
+        yield _ratings(metadata, projects)
+
+    def _worklogs(self) -> CheckLine:
+        line, error = check_worklogs(self.client)
+        return replace(line, text=f"{line.text} {needed_for(error)}".strip()) if error else line
+
+
+def _try(subject: str, ask: Callable[[], T]) -> tuple[T | None, list[CheckLine]]:
+    """What the tool says, or None and a line that says what is missing. A token that is not good at all raises."""
+    try:
+        return ask(), []
+    except AuthError as error:
+        if not needed_for(error):
+            raise
+        return None, [_failed(subject, error)]
+    except ExtractError as error:
+        return None, [_failed(subject, error)]
+
+
+def _projects(projects: Mapping[str, Json]) -> CheckLine:
+    keys = ", ".join(sorted(str(project.get("key")) for project in projects.values())[:10])
     more = f" and {len(projects) - 10} more" if len(projects) > 10 else ""
-    yield CheckLine("ok" if projects else "fail", "projects", f"{len(projects)} can be read: {keys}{more}")
-    failures: list[ExtractError] = []
-    metadata = Metadata(client, projects, failures.append)
-    metadata.read_boards()
-    yield from _boards(metadata, failures)
-    yield from _fields(metadata)
-    yield check_worklogs(client)
-    if projects:
-        yield _cost(client, list(projects))
-
-
-def _boards(metadata: Metadata, failures: list[ExtractError]) -> Iterator[CheckLine]:
-    yield CheckLine(
-        "warn" if metadata.no_boards else "ok", "boards", metadata.no_boards or f"{len(metadata.boards)} can be read"
-    )
-    for board in metadata.boards:
-        for problem in board.problems:
-            yield CheckLine("warn", f"board {board.board_id} ({board.name})", problem)
-    for error in failures:
-        yield CheckLine("fail", error.subject, str(error))
+    return CheckLine("ok" if projects else "fail", "projects", f"{len(projects)} can be read: {keys}{more}")
 
 
 def _fields(metadata: Metadata) -> Iterator[CheckLine]:
@@ -83,21 +170,37 @@ def _fields(metadata: Metadata) -> Iterator[CheckLine]:
         yield CheckLine(level, f"field {attribute}", text)
 
 
-def _cost(client: JiraClient, project_ids: list[str]) -> CheckLine:
-    """Requests and minutes of a first load, from the number of issues and the time of one request."""
-    seconds, issues = _timed(lambda: Search(client).approximate_count(in_projects(project_ids)))
-    size = Bulk(client).chunk_size
-    if client.is_cloud:
-        requests = math.ceil(issues / IDS_PER_PAGE) + len(project_ids) + 2 * math.ceil(issues / size)
-    else:
-        requests = len(project_ids) + math.ceil(issues / size)
-    # A page of full issues takes a few times as long as a count.
-    minutes = max(1, math.ceil(requests * max(seconds, 0.1) * 3 / THREADS / 60))
-    text = f"about {issues:,} issues; a first load takes about {requests:,} requests and {minutes:,} min"
-    return CheckLine("ok", "first load", text)
+def _ratings(metadata: Metadata, projects: Mapping[str, Json]) -> CheckLine:
+    """Customers' ratings are a field of the issue, so they need no scope of their own."""
+    services = sorted(str(one.get("key")) for one in projects.values() if one.get("projectTypeKey") == SERVICE)
+    ids = metadata.roles.ids("satisfaction")
+    if not services:
+        return CheckLine("ok", "ratings", "no project of Jira Service Management, so nothing to rate")
+    if ids:
+        names = ", ".join(f"{metadata.roles.names.get(one, '?')} ({one})" for one in ids)
+        return CheckLine("ok", "ratings", f"of requests in {', '.join(services)} are read from {names}")
+    text = (
+        f"{', '.join(services)} are projects of Jira Service Management, but no field holds ratings: switch customer "
+        "satisfaction on there, or put the field Satisfaction on their screens, else no rating is landed"
+    )
+    return CheckLine("warn", "ratings", text)
 
 
-def _timed(call: Callable[[], T]) -> tuple[float, T]:
-    started = time.perf_counter()
-    result = call()
-    return time.perf_counter() - started, result
+class _Worklogs(msgspec.Struct):
+    total: int = 0
+
+
+class _Fields(msgspec.Struct):
+    worklog: _Worklogs | None = None
+
+
+class _Issue(msgspec.Struct):
+    fields: _Fields
+
+
+def _worklogs_of(issue: FetchedIssue) -> int:
+    try:
+        logged = msgspec.json.decode(issue.payload, type=_Issue).fields.worklog
+    except msgspec.MsgspecError:
+        return 0
+    return logged.total if logged else 0

@@ -24,6 +24,7 @@ from extractors.errors import (
 from extractors.jira.census import Limit
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.fields import FieldRoles, find_roles
+from extractors.jira.scopes import needed_for
 from extractors.jira.site_rows import (
     Board,
     Json,
@@ -189,13 +190,16 @@ class Metadata:
         if self.no_boards is None:
             self._land_boards(writer)
 
+    @property
+    def version_failures(self) -> list[ExtractError]:
+        """What the releases of projects were refused with."""
+        return [found for found in self._versions.values() if isinstance(found, ExtractError)]
+
     def _land_versions(self, writer: Writer) -> None:
         rows: list[Json] = []
-        failures: list[ExtractError] = []
+        failures = self.version_failures
         for project_id, versions in self._versions.items():
-            if isinstance(versions, ExtractError):
-                failures.append(versions)
-            else:
+            if not isinstance(versions, ExtractError):
                 rows += self.oddities.rows("jira/versions", versions, partial(version_row, project_id=project_id))
         for error in failures:
             self._fail(error)
@@ -297,4 +301,5 @@ class Metadata:
 def short_reason(error: ExtractError) -> str:
     """An error in a few words, for a list of reasons."""
     status = f"HTTP {error.status}" if error.status is not None else type(error).__name__
-    return f"{status} {error.detail}".strip().rstrip(".")
+    words = f"{status} {error.detail}".strip().rstrip(".")
+    return f"{words}. {needed}".rstrip(".") if (needed := needed_for(error)) else words

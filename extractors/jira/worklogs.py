@@ -205,14 +205,15 @@ class Worklogs:
                 return found, page.total
 
 
-def check_worklogs(client: JiraClient) -> CheckLine:
-    """For `pmo doctor`: whether the account may read worklogs; it needs them for logged work only."""
+def check_worklogs(client: JiraClient) -> tuple[CheckLine, ExtractError | None]:
+    """For `pmo doctor`: whether the account may read worklogs, and what Jira says if not; only logged work needs it."""
     since = int(datetime.now(UTC).timestamp() * 1000)
     try:
         client.http.get(f"{client.api}/worklog/updated", ChangedWorklogs, {"since": since})
+        client.http.post(f"{client.api}/worklog/list", list[msgspec.Raw], {"ids": [1]})
     except REFUSED as error:
-        return CheckLine("warn", "worklogs", f"cannot be read, no logged work is landed: {error}")
-    return CheckLine("ok", "worklogs", "can be read")
+        return CheckLine("warn", "worklogs", f"cannot be read, no logged work is landed: {error}"), error
+    return CheckLine("ok", "worklogs", "can be read"), None
 
 
 def worklog_row(body: bytes, issue_id: str | None = None) -> Json:
