@@ -1,7 +1,8 @@
 """Which rows belong to the scope of a scorecard value, as conditions in SQL over the published tables.
 
-A team's items are those of bridge_item_team at the instant asked for; of evidence, team, project and type are those
-of the stay in a status that began with the event. Every function returns a condition and the values bound in it.
+Of evidence, team, project and type are those of the stay in a status that began with the event; of what was in progress
+when a period ended they are those of the stay in a place that holds then. Every function returns a condition and the
+values bound in it.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ Row = dict[str, Any]
 Condition = tuple[str, list[Any]]
 
 # An item's portfolio is that of its epic, or else that of the project it was in.
-PORTFOLIO_OF_STAY = """exists (
+PORTFOLIO = """exists (
     select 1 from dim_work_item as placed
     left join dim_project as today on placed.project_key = today.project_key
-    left join dim_project as project on project.project_key = stay.project_key
+    left join dim_project as project on project.project_key = {row}.project_key
     inner join dim_portfolio as node on node.portfolio_key = case
         when placed.portfolio_key is distinct from today.portfolio_key then placed.portfolio_key
         else project.portfolio_key end
-    where placed.item_key = stay.item_key and ? in (node.portfolio_key, node.parent_portfolio_key)
+    where placed.item_key = {row}.item_key and ? in (node.portfolio_key, node.parent_portfolio_key)
 )"""
-STAYS = {
-    "project": "stay.project_key = ?",
-    "connection": "stay.connection_id = ?",
-    "item_type": "stay.connection_id || ':' || stay.item_type = ?",
-    "portfolio": PORTFOLIO_OF_STAY,
+PLACES = {
+    "team": "{row}.team_key = ?",
+    "project": "{row}.project_key = ?",
+    "connection": "{row}.connection_id = ?",
+    "item_type": "{row}.connection_id || ':' || {row}.item_type = ?",
+    "portfolio": PORTFOLIO,
 }
 # What a survey says that an answer is about; names that no team or project carries are scopes of their own.
 ABOUT = """(
@@ -52,20 +54,11 @@ ANSWERS = {
 }
 
 
-def stay_in_scope(value: Row, instant: str) -> Condition:
-    """Whether the row `stay` of fct_state_interval, which holds at `instant`, is of the value's scope."""
-    if value["scope_type"] == "team":
-        return f"{_team_at('stay', instant)} = ?", [value["scope_key"]]
-    if condition := STAYS.get(value["scope_type"]):
-        return condition, [value["scope_key"]]
+def in_scope(value: Row, row: str) -> Condition:
+    """Whether `row` (`stay` of fct_state_interval, `place` of bridge_item_place) is of the value's scope."""
+    if condition := PLACES.get(value["scope_type"]):
+        return condition.format(row=row), [value["scope_key"]]
     return "true", []
-
-
-def event_in_scope(value: Row) -> Condition:
-    """Whether the row `stay` of fct_state_interval that began with an event is of the value's scope."""
-    if value["scope_type"] == "team":
-        return "stay.team_key = ?", [value["scope_key"]]
-    return stay_in_scope(value, "stay.entered_at")
 
 
 def answer_in_scope(value: Row) -> Condition:
@@ -73,13 +66,6 @@ def answer_in_scope(value: Row) -> Condition:
     kind, key = value["scope_type"], value["scope_key"]
     rolled_up, bound = ANSWERS.get(kind, ("false", 0))
     return f"({ABOUT} or {rolled_up})", [kind, key, *[key] * bound]
-
-
-def _team_at(alias: str, instant: str) -> str:
-    return f"""(
-        select arg_max(team_key, valid_from) from bridge_item_team as member
-        where member.item_key = {alias}.item_key and member.valid_from <= {instant}
-    )"""  # noqa: S608 - texts of this file
 
 
 def zone_in(value: Row) -> str:

@@ -9,23 +9,31 @@ its evidence, intervals tile lives and sum to ages, burndowns end at velocities 
 from __future__ import annotations
 
 import random
+import re
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.dbt.company import ZONES, Company, Streams, land
 from tests.dbt.comparing import both, differences
+from tests.dbt.explained import explained_otherwise
+from tests.dbt.properties import BROKEN, DAYS, TOTALS
 from tests.dbt.strangers import STRANGE, strangers
-from tests.dbt.warehouse import Warehouse
+from tests.dbt.test_scorecard import EVIDENCE_TESTS
+from tests.dbt.warehouse import Warehouse, run_dbt
 
 BEGIN = datetime(2024, 2, 20, tzinfo=UTC)  # summer time begins on 03-10 in New York, on 03-31 in Berlin
 NOW = datetime(2024, 4, 20, 10, tzinfo=UTC)
 ITEMS = 150  # for each of four tools
+EXPLAINED = 25  # values of each KPI
 EXAMPLES = 2  # of four warehouses each: 1,200 histories, twice as many with strangers
 FAR_ZONES = {
     "jira": "Pacific/Auckland",
@@ -34,41 +42,6 @@ FAR_ZONES = {
     "iterations": "Pacific/Honolulu",
     "surveys": "Asia/Tokyo",
 }
-
-# Totals that no time zone moves. Not of `fresh`, whose rules change at a day; of Azure DevOps no sprints, which begin
-# and end at midnight.
-TOTALS = {
-    "flow": """
-        select scope_type, scope_key, policy_id, period_type, sum(arrived_items), sum(started_items),
-            sum(delivered_items), sum(cancelled_items), sum(skipped_start_count), sum(defect_items),
-            sum(cycle_time_items), sum(delivered_points), round(sum(active_hours), 6),
-            round(sum(waiting_hours), 6)
-        from {db}.marts.kpi_flow where policy_id <> 'fresh' group by all""",
-    "occupancy today": """
-        select scope_type, scope_key, policy_id, stage, items from {db}.marts.kpi_cfd where policy_id <> 'fresh'
-        qualify row_number() over (partition by scope_type, scope_key, policy_id, stage order by day_date desc) = 1""",
-    "moves": """
-        select scope_type, scope_key, policy_id, stage, sum(entered), sum("left")
-        from {db}.marts.kpi_cfd where policy_id <> 'fresh' group by all""",
-    "stays": "select * exclude (working_hours) from {db}.core.fct_state_interval",
-    "items": """
-        select * exclude (lead_time_days, cycle_time_days) from {db}.core.fct_item_flow where policy_id <> 'fresh'""",
-    "teams": "select * from {db}.core.bridge_item_team",
-    "items of sprints": "select * from {db}.core.fct_sprint_item where connection_id = 'boards'",
-    "sprints": """
-        select sprint_key, policy_id, committed_items, committed_points, added_points, removed_points, cancelled_points,
-            completed_items, completed_points, not_completed_points, completed_elsewhere_items, estimate_change_points,
-            say_do_ratio, scope_change_ratio
-        from {db}.marts.kpi_velocity where connection_id = 'boards'""",
-    "ends of burndowns": """
-        select sprint_key, policy_id, remaining_items, remaining_points, remaining_hours, completed_points, scope_points
-        from {db}.marts.kpi_burndown where sprint_key like 'boards:%'
-        qualify row_number() over (partition by sprint_key, policy_id order by day_date desc) = 1""",
-    "answers": """
-        select metric, scope_type, scope_key, period_type, sum(responses)
-        from {db}.marts.kpi_satisfaction group by all""",
-}
-DAYS = "select item_key, cast(event_at as date), event_date from {db}.marts.kpi_evidence where sprint_key is null"
 
 
 @pytest.mark.slow
@@ -84,6 +57,9 @@ def test_order_time_zone_and_strangers_do_not_matter(seed: int) -> None:
     ours = Company(seed, BEGIN, NOW, ITEMS)
     with TemporaryDirectory() as folder:
         base = build(Path(folder) / "base", ours, ours.rows_at(NOW))
+        assert _broken(base) == {}
+        assert _found_wrong(base, Path(folder) / "wrong", ours) == _values(base)
+        assert explained_otherwise(base, EXPLAINED, seed) == []
         shuffled = build(Path(folder) / "shuffled", ours, _shuffled(ours.rows_at(NOW), seed))
         assert differences(base, shuffled) == {}
         elsewhere = build(Path(folder) / "elsewhere", ours, ours.rows_at(NOW), zones=FAR_ZONES)
@@ -103,6 +79,30 @@ def build(home: Path, company: Company, shown: Mapping[str, Streams], zones: Map
         land(warehouse, connection_id, streams, zones.get(connection_id, "UTC"))
     warehouse.build().close()
     return home
+
+
+def _broken(home: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as session:
+        session.execute("set TimeZone = 'UTC'")
+        found = {name: session.execute(query).fetchall() for name, query in BROKEN.items()}
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _values(home: Path) -> int:
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as session:
+        return int(session.execute("select count(*) from marts.kpi_scorecard").fetchall()[0][0])
+
+
+def _found_wrong(home: Path, copy: Path, company: Company) -> int:
+    """How many rows of the scorecard the evidence tests find when every one of them is wrong."""
+    copy.mkdir()
+    (copy / "dbt").symlink_to(home / "dbt")
+    shutil.copyfile(home / "warehouse.duckdb", copy / "warehouse.duckdb")
+    with duckdb.connect(str(copy / "warehouse.duckdb")) as warehouse:
+        warehouse.execute("update marts.kpi_scorecard set value = coalesce(value, 0) + 1")
+    with pytest.raises(AssertionError) as failure:
+        run_dbt(copy, company.seeds, "test", " ".join(EVIDENCE_TESTS.values()))
+    return sum(int(count) for count in re.findall(r"_equal_their_evidence: Got (\d+) results", str(failure.value)))
 
 
 def _shuffled(shown: dict[str, Streams], seed: int) -> dict[str, Streams]:

@@ -1,11 +1,15 @@
 -- Work in progress and its age, recomputed from the stays of items in a status (fct_state_interval) that reach over
--- the end of the period, give the scorecard's values back, in both directions.
+-- the end of the period, and from where the items were then (bridge_item_place), give the scorecard's values back, in
+-- both directions.
 with
     intervals as (select * from {{ ref("fct_state_interval") }}),
     types as (select * from {{ ref("int_policy_type") }} where is_counted),
     policies as (select * from {{ ref("dim_policy") }}),
     periods as (select * from {{ ref("int_period") }} where period_type in ('month', 'quarter')),
-    moves as (select * from {{ ref("int_stage_move") }}),
+    members as (select * from {{ ref("bridge_item_place") }}),
+    projects as (select * from {{ ref("dim_project") }}),
+    nodes as (select * from {{ ref("dim_portfolio") }}),
+    epic_portfolios as (select * from {{ ref("int_epic_portfolio") }}),
     connections as (select * from {{ ref("int_connection") }}),
     scorecard as (select * from {{ ref("kpi_scorecard") }} where kpi_id in ('wip', 'wip_age_p85')),
 
@@ -38,25 +42,27 @@ with
             stays.first_start_at,
             stays.last_start_at,
             stays.start_after_todo_at,
-            greatest(stays.entered_at, moves.moved_at) as from_at,
+            greatest(stays.entered_at, members.valid_from) as from_at,
             least(
-                coalesce(stays.left_at, timestamp 'infinity'), coalesce(moves.left_at, timestamp 'infinity')
+                coalesce(stays.left_at, timestamp 'infinity'), coalesce(members.valid_to, timestamp 'infinity')
             ) as until_at,
-            moves.connection_id,
-            moves.to_team_key as team_key,
-            moves.to_project_key as project_key,
-            moves.to_portfolio_key as portfolio_key,
-            moves.to_program_key as program_key,
-            moves.to_item_type_key as item_type_key,
-            moves.to_type_group as type_group,
-            moves.to_is_subtask as is_subtask
+            members.connection_id,
+            members.team_key,
+            members.project_key,
+            coalesce(nodes.parent_portfolio_key, nodes.portfolio_key) as portfolio_key,
+            case when nodes.parent_portfolio_key is not null then nodes.portfolio_key end as program_key,
+            {{ key("members.connection_id", "members.item_type") }} as item_type_key,
+            members.type_group,
+            members.is_subtask
         from stays
         inner join
-            moves
-            on stays.item_key = moves.item_key
-            and moves.to_stage = stays.stage
-            and moves.moved_at < coalesce(stays.left_at, timestamp 'infinity')
-            and coalesce(moves.left_at, timestamp 'infinity') > stays.entered_at
+            members
+            on stays.item_key = members.item_key
+            and members.valid_from < coalesce(stays.left_at, timestamp 'infinity')
+            and coalesce(members.valid_to, timestamp 'infinity') > stays.entered_at
+        left join projects on members.project_key = projects.project_key
+        left join epic_portfolios on members.item_key = epic_portfolios.item_key
+        left join nodes on nodes.portfolio_key = coalesce(epic_portfolios.portfolio_key, projects.portfolio_key)
     ),
     ruled as (
         select

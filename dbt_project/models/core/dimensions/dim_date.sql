@@ -14,13 +14,13 @@ with
     days as (
         select
             cast(
-                unnest(
-                    {{
+                {{
+                    each_of(
                         day_series(
                             "date_trunc('year', starts.first_at)", "connections.watermark_at + interval 2 year"
                         )
-                    }}
-                ) as date
+                    )
+                }} as date
             ) as day_date
         from starts
         cross join connections
@@ -31,7 +31,7 @@ select
     cast(isoyear(days.day_date) as integer) as iso_year,
     cast(week(days.day_date) as integer) as iso_week,
     cast(date_trunc('week', days.day_date) as date) as week_start_date,
-    cast(isodow(days.day_date) as integer) as weekday_number,
+    cast({{ weekday("days.day_date") }} as integer) as weekday_number,
     dayname(days.day_date) as weekday,
     cast(year(days.day_date) as integer) as year_number,
     cast(month(days.day_date) as integer) as month_number,

@@ -87,26 +87,13 @@ with
     settings as (
         select
             parts.team_key,
-            arg_min(
-                mapping.calendar_id,
-                (
-                    mapping.team is null,
-                    mapping.board_id is null,
-                    mapping.area_path is null,
-                    mapping.project is null,
-                    mapping.calendar_id
-                )
-            ) filter (where mapping.calendar_id is not null) as calendar_id,
-            arg_min(
-                mapping.time_zone,
-                (
-                    mapping.team is null,
-                    mapping.board_id is null,
-                    mapping.area_path is null,
-                    mapping.project is null,
-                    mapping.time_zone
-                )
-            ) filter (where mapping.time_zone is not null) as time_zone,
+            {% set specific = "mapping.team is null, mapping.board_id is null, mapping.area_path is null, mapping.project is null" -%}
+            {{ first_by("mapping.calendar_id", "(" ~ specific ~ ", mapping.calendar_id)") }} filter (
+                where mapping.calendar_id is not null
+            ) as calendar_id,
+            {{ first_by("mapping.time_zone", "(" ~ specific ~ ", mapping.time_zone)") }} filter (
+                where mapping.time_zone is not null
+            ) as time_zone,
         from parts
         inner join
             mapping
