@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
 
 from extractors.arrow import dataset as ds
+from extractors.batch_files import set_right
 from extractors.erasure import PEOPLE, Erasure, Erasures, Tombstone, contains, forms
 from extractors.landing import Landing, storing
 from extractors.maintenance import Told, alone, other_tables
@@ -188,6 +189,7 @@ def apply(landing: Landing, told: Told = lambda *_: None) -> dict[str, int]:
         told(table.name, number, len(tables) + len(others))
         with storing("*", f"stream {table.name}"):
             counts[table.name] = _clean_stream(table, erasures)
+    set_right(landing)
     for number, path in enumerate(others, start=len(tables) + 1):
         name = path.relative_to(landing.folder).as_posix()
         told(name, number, len(tables) + len(others))

@@ -170,6 +170,17 @@ class Ledger:
                 delta.optimize.compact(writer_properties=_ZSTD)
         self._handle.forget()
 
+    def rewrite_streams(self, streams: Mapping[str, str]) -> None:
+        """Another text in the column `streams` of some batches, by batch id: one commit."""
+        with self.writing():
+            rows = self.table()
+            pairs = zip(rows["batch_id"].to_pylist(), rows["streams"].to_pylist(), strict=True)
+            texts = pa.array([streams.get(batch_id, text) for batch_id, text in pairs], pa.string())
+            position = rows.schema.get_field_index("streams")
+            rows = rows.set_column(position, rows.schema.field(position), texts)
+            write_deltalake(self._handle.current() or self.path, rows, mode="overwrite", writer_properties=_ZSTD)
+        self._handle.forget()
+
     def _forget_cursors(self, delta: DeltaTable, connection_id: str) -> None:
         """Of all batches before the last accepted one: whatever is held later, a run goes on from that one."""
         rows = self._select(connection_id, (ACCEPTED,))

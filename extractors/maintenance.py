@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable, WriterProperties
 
 from extractors.arrow import dataset as ds
+from extractors.batch_files import set_right
 from extractors.landing import Landing, storing
 from extractors.ledger import ACCEPTED, HELD, PENDING
 from extractors.streams import LEDGER, STREAMS
@@ -71,6 +72,8 @@ def maintain(
         for number, table in enumerate(tables, start=1):
             told(table.name, number, len(tables) + len(others))
             report.tables.append(_Work(landing, table, retention, is_dry=is_dry).run())
+        if not is_dry:
+            set_right(landing)
         for number, other in enumerate(others, start=len(tables) + 1):
             told(other.relative_to(landing.folder).as_posix(), number, len(tables) + len(others))
             report.tables.append(_maintain_other(landing, other, retention, is_dry=is_dry))
@@ -83,7 +86,9 @@ def tidy_up(landing: Landing, most_loose: int = LOOSE_FILES) -> list[TableReport
     if not due:
         return []
     with alone(landing):
-        return [_Work(landing, table, RETENTION, is_dry=False).run() for table in due]
+        done = [_Work(landing, table, RETENTION, is_dry=False).run() for table in due]
+        set_right(landing)
+    return done
 
 
 @contextlib.contextmanager

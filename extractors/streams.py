@@ -488,7 +488,7 @@ LEDGER_SCHEMA = pa.schema(
         "kind": TEXT,
         "sequence": WHOLE,  # grows by one with every batch of a connection
         "cursors": TEXT,  # JSON: where the source goes on after this batch
-        "streams": TEXT,  # JSON: [{"stream", "rows", "files"}]
+        "streams": TEXT,  # JSON: [{"stream", "rows", "files"}]; files: those that hold the batch now
         "committed_at": TIMESTAMP,
         "is_final": FLAG,  # the last batch of the connection's run: the source was read to the end
         "verdict": TEXT,  # pending, accepted, held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from extractors.erasing import Person, erase
 from extractors.errors import AlreadyRunning
 from extractors.landing import Landing, Run
 from extractors.maintenance import maintain, tidy_up
@@ -159,6 +161,47 @@ def test_runs_tidy_up_tables_with_many_small_files(tmp_path: Path) -> None:
     assert max(counts) == most
     assert len(visible(landing)) == 32
     assert len(accepted_rows(landing)) == 90
+
+
+def assert_the_ledger_knows_the_files(landing: Landing) -> None:
+    """Of every batch exactly the files that hold rows of it, and of no other."""
+    for row in landing.batches():
+        for part in json.loads(row.streams):
+            table = landing.table(part["stream"])
+            columns = {file.path.name: pq.read_table(file.path, columns=["batch_id"]) for file in table.all_files()}
+            holding = {name for name, found in columns.items() if row.batch_id in found["batch_id"].to_pylist()}
+            assert set(part["files"]) == holding, (row.sequence, row.verdict)
+            assert holding or row.verdict == "held"
+
+
+@pytest.mark.parametrize("way", ["maintain", "tidy_up", "erase"])
+def test_the_ledger_knows_the_files_of_a_batch_right_after(landing: Landing, way: str) -> None:
+    verdicts = [(row.batch_id, row.verdict, row.cursors, row.committed_at) for row in landing.batches()]
+    if way == "maintain":
+        maintain(landing, retention=AT_ONCE)
+    elif way == "tidy_up":
+        assert tidy_up(landing, 5)
+    else:
+        erase(landing, Person(frozenset({"7:7"}), frozenset()), "tester")
+    assert_the_ledger_knows_the_files(landing)
+    assert_the_ledger_knows_the_files(Landing(landing.home))
+    if way == "tidy_up":
+        assert [(row.batch_id, row.verdict, row.cursors, row.committed_at) for row in landing.batches()] == verdicts
+    assert landing.judge("jira-a", "accepted") == 1
+    assert_the_ledger_knows_the_files(landing)
+
+
+def test_what_a_kill_left_in_the_ledger_is_set_right_next_time(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the tables and the ledger."""
+    with monkeypatch.context() as killed:
+        killed.setattr("extractors.maintenance.set_right", lambda _: None)
+        maintain(landing, retention=AT_ONCE)
+    with pytest.raises(AssertionError):
+        assert_the_ledger_knows_the_files(landing)
+    maintain(landing, retention=AT_ONCE)
+    assert_the_ledger_knows_the_files(landing)
 
 
 _MAINTAINED = """
