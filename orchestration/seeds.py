@@ -10,6 +10,7 @@ import io
 from pathlib import Path
 
 from orchestration.config.messages import nearest
+from orchestration.config.seed_links import SeedRow, linked_problems
 from orchestration.config.seed_rules import SEEDS, SeedRules
 from orchestration.errors import InvalidFile, PmoError, Problem
 from orchestration.paths import SHIPPED_SEEDS
@@ -23,20 +24,19 @@ def merge_seeds(user_folder: Path | None, target: Path, shipped: Path = SHIPPED_
     """
     own = _own_files(user_folder)
     problems: list[Problem] = []
-    texts: dict[str, str] = {}
+    seeds: dict[str, list[SeedRow]] = {}
     for name in SEEDS:
-        header = _header(shipped / f"{name}.csv")
-        file = own.get(name, shipped / f"{name}.csv")
-        rows, found = read_seed(file, name, header)
+        seeds[name], found = read_seed(own.get(name, shipped / f"{name}.csv"), name)
         problems += found
-        texts[name] = _render(header, rows)
+    problems = problems or linked_problems(seeds)
     if problems:
         raise InvalidFile(problems)
     target.mkdir(parents=True, exist_ok=True)
     for stale in target.glob("*.csv"):
-        if stale.stem not in texts:
+        if stale.stem not in seeds:
             stale.unlink()
-    for name, text in texts.items():
+    for name, rows in seeds.items():
+        text = _render(_header(shipped / f"{name}.csv"), rows)
         file = target / f"{name}.csv"
         if not file.exists() or file.read_text("utf-8") != text:
             file.write_text(text, "utf-8")
@@ -64,8 +64,8 @@ def _header(file: Path) -> list[str]:
         return next(csv.reader(handle))
 
 
-def read_seed(file: Path, name: str, header: list[str]) -> tuple[list[list[str]], list[Problem]]:
-    """The rows of `file` in the order of `header`, and what is wrong with them. Columns left out are empty."""
+def read_seed(file: Path, name: str) -> tuple[list[SeedRow], list[Problem]]:
+    """The rows of `file`, and what is wrong with each of them for itself."""
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -76,13 +76,13 @@ def read_seed(file: Path, name: str, header: list[str]) -> tuple[list[list[str]]
         problems = _check_header(file.name, columns, SEEDS[name])
         if problems:
             return [], problems
-        rows: list[list[str]] = []
+        rows: list[SeedRow] = []
         seen: dict[tuple[str, ...], int] = {}
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 problems += _check_row(file.name, reader.line_num, columns, cells, SEEDS[name], seen)
                 row = dict(zip(columns, (cell.strip() for cell in cells), strict=False))
-                rows.append([row.get(column, "") for column in header])
+                rows.append(SeedRow(reader.line_num, row))
     except csv.Error as error:
         return [], [Problem(file.name, reader.line_num, f"this is not valid CSV: {error}.")]
     return rows, problems
@@ -99,9 +99,10 @@ def _check_header(file: str, columns: list[str], rules: SeedRules) -> list[Probl
             problems.append(Problem(file, 1, text))
         elif columns.count(column) > 1:
             problems.append(Problem(file, 1, f"the column `{column}` stands there twice."))
-    for column, rule in rules.columns.items():
-        if rule.is_required and column not in columns:
-            problems.append(Problem(file, 1, f"the column `{column}` is missing. Columns: {', '.join(allowed)}."))
+    missing = [f"`{name}`" for name, rule in rules.columns.items() if rule.is_required and name not in columns]
+    if missing:
+        told = f"the column {missing[0]} is" if len(missing) == 1 else f"the columns {', '.join(missing)} are"
+        problems.append(Problem(file, 1, f"{told} missing. Columns: {', '.join(allowed)}."))
     return problems
 
 
@@ -138,7 +139,9 @@ def _check_row(
     return problems
 
 
-def _render(header: list[str], rows: list[list[str]]) -> str:
+def _render(header: list[str], rows: list[SeedRow]) -> str:
+    """In the order of `header`; columns left out are empty."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    cells = [[row.cells.get(column, "") for column in header] for row in rows]
+    csv.writer(text, lineterminator="\n").writerows([header, *cells])
     return text.getvalue()

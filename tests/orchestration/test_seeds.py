@@ -78,6 +78,52 @@ REFUSED = [
 ]  # fmt: skip
 
 
+HOURS = "calendar_id,weekday,from,to\ndefault,Monday,09:00,12:00\n"
+CONTRADICTIONS = [
+    ("calendars", f"{HOURS}default,1,11:00,17:00\n", "line 3: the hours of default on Monday overlap those of line 2."),
+    ("calendars", "calendar_id,weekday,from,to\n", "calendars.csv: no row has the calendar_id `default`"),
+    (
+        "holidays",
+        "calendar_id,date\ndefualt,2024-12-25\n",
+        "line 2: column `calendar_id`: calendars.csv has no 'defualt'.",
+    ),
+    ("team_mapping", "team,project,calendar_id\nA,P,night\n", "has no 'night'. It has: default."),
+    (
+        "team_mapping",
+        "team,project,time_zone\nA,P,UTC\nA,Q,Europe/Berlin\n",
+        "line 3: column `time_zone`: A has 'UTC' in line 2. Allowed: one for a team.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "said"), CONTRADICTIONS)
+def test_rows_that_contradict_each_other_are_named(tmp_path: Path, name: str, text: str, said: str):
+    assert said in refusal(tmp_path, name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("calendars", f"{HOURS}default,Monday,12:00,17:00\ndefault,Tuesday,11:00,17:00\nnight,Monday,10:00,11:00\n"),
+        ("holidays", "calendar_id,date\ndefault,2024-12-25\n"),
+        ("team_mapping", "team,project,time_zone\nA,P,UTC\nA,Q,UTC\nA,R,\nB,S,Europe/Berlin\n"),
+    ],
+)
+def test_rows_that_do_not_contradict_each_other_are_taken(tmp_path: Path, name: str, text: str):
+    assert merged(tmp_path, name, text)
+
+
+def test_no_active_policy_is_told(tmp_path: Path):
+    text = (SHIPPED_SEEDS / "metric_policies.csv").read_text("utf-8").replace(",true,", ",false,")
+    assert "metric_policies.csv: no policy is active." in refusal(tmp_path, "metric_policies", text)
+
+
+def test_missing_columns_are_one_sentence(tmp_path: Path):
+    said = refusal(tmp_path, "holidays", "name\nChristmas\n")
+    assert "the columns `calendar_id`, `date` are missing." in said
+    assert said.count("\n") == 0
+
+
 @pytest.mark.parametrize(("name", "text", "said"), REFUSED)
 def test_a_bad_line_is_named(tmp_path: Path, name: str, text: str, said: str):
     assert said in refusal(tmp_path, name, text)
