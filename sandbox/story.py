@@ -131,11 +131,14 @@ def _problems_of(item: Item, sprints: set[str], told: set[str]) -> Iterator[str]
     yield from _unknown("status", [(item.name, event.status) for event in item.history if event.status], set(ROLES))
     named = [(item.name, name) for event in item.history for name in event.sprints or ()]
     yield from _unknown("sprint", named, sprints)
-    ats = [event.at for event in item.history]
-    if any(at.tzinfo is None for at in ats):
-        return  # said by name elsewhere
-    if ats != sorted(ats):
-        yield f"the history of item '{item.name}' is not in the order of time"
+    for ats in (
+        [event.at for event in item.history],
+        [event.azure_devops_at or event.at for event in item.history],
+    ):
+        if any(at.tzinfo is None for at in ats):
+            return  # said by name elsewhere
+        if ats != sorted(ats):
+            yield f"the history of item '{item.name}' is not in the order of time"
 
 
 def _unknown(kind: str, named: list[tuple[str, str]], known: set[str]) -> Iterator[str]:

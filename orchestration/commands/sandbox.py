@@ -47,6 +47,8 @@ def serve_forever(options: ServeOptions) -> int:
 
     if options.flavour not in {None, "cloud", "dc"}:
         raise PmoError(f"--flavour {options.flavour} is not known. Allowed: cloud, dc.")
+    if options.story and (options.replay or options.seed is not None or options.items is not None):
+        raise PmoError("--story tells all that happened. Leave out --replay, --seed and --items.")
     if options.replay:
         serve_replay(
             options.replay,

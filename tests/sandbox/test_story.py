@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from orchestration.commands.sandbox import ServeOptions, serve_forever
+from orchestration.errors import PmoError
 from sandbox.model import Item, Tool
 from sandbox.organisation import Organisation
 from sandbox.rendering import SandboxError, advance, ensure, store_path
@@ -42,6 +44,10 @@ BORN = {"at": "2024-03-01T00:00:00Z"}
         ({"items": [item(BORN, parent="Y")]}, "names the item before it 'Y'"),
         ({"items": [item(BORN, type="wish")]}, "names the type 'wish'"),
         ({"items": [item(BORN, {"at": "2024-02-01T00:00:00Z"})]}, "not in the order of time"),
+        (
+            {"items": [item(BORN | {"azure_devops_at": "2024-03-03T00:00:00Z"}, {"at": "2024-03-02T00:00:00Z"})]},
+            "not in the order of time",
+        ),
         ({"items": [item({"at": "2024-03-01T00:00:00"})]}, "2024-03-01T00:00:00 has no offset"),
         ({"time_zone": "Mars/Base"}, "time_zone 'Mars/Base' is unknown"),
         ({"colour": "red"}, "unknown field `colour`"),
@@ -89,6 +95,12 @@ def test_days_that_pass_tell_what_comes_next(tmp_path: Path) -> None:
     ensure(tmp_path / "whole", story=EXAMPLE)
     for tool in TOOLS:
         assert told(home, tool) == told(tmp_path / "whole", tool)
+
+
+def test_a_story_is_all_there_is() -> None:
+    options = ServeOptions(None, 100, 8771, 0, None, None, None, None, story=EXAMPLE)
+    with pytest.raises(PmoError, match="Leave out --replay, --seed and --items"):
+        serve_forever(options)
 
 
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
