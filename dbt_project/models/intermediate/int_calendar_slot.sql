@@ -8,7 +8,7 @@ with
             time_zone,
             coalesce(
                 try_cast(weekday as integer),
-                list_position(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], lower(left(trim(weekday), 3)))
+                {{ list_place("['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']", "lower(left(trim(weekday), 3))") }}
             ) as weekday_number,
             cast(split_part("from", ':', 1) as integer) * 60
             + cast(split_part("from", ':', 2) as integer) as from_minute,

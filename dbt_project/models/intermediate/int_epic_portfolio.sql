@@ -65,8 +65,10 @@ with
 
 select
     ancestors.item_key,
-    arg_min(epics.epic_item_key, ancestors.distance) filter (where ancestors.distance > 0) as epic_item_key,
-    arg_min(epics.portfolio_key, ancestors.distance) filter (where epics.portfolio_key is not null) as portfolio_key,
+    {{ first_by("epics.epic_item_key", "ancestors.distance") }} filter (where ancestors.distance > 0) as epic_item_key,
+    {{ first_by("epics.portfolio_key", "ancestors.distance") }} filter (
+        where epics.portfolio_key is not null
+    ) as portfolio_key,
 from ancestors
 inner join epics on ancestors.ancestor_key = epics.epic_item_key
 where epics.preference = 1

@@ -5,7 +5,6 @@ with
     projects as (select * from {{ ref("stg_jira__projects") }}),
     revisions as (select * from {{ ref("stg_azure_devops__revisions") }}),
     deleted_items as (select * from {{ ref("stg_azure_devops__deleted_items") }}),
-    links as (select * from {{ ref("stg_azure_devops__links") }}),
 
     jira_items as (
         select
@@ -26,7 +25,7 @@ with
             issues.assignee_id,
             issues.parent_id,
             issues.epic_ref,
-            array_to_string(issues.sprint_ids, ',') as sprint_ids,
+            {{ list_text("issues.sprint_ids", "','") }} as sprint_ids,
             issues.labels,
             issues.fix_version_ids,
             cast(null as text) as area_id,
@@ -52,29 +51,11 @@ with
         select * from revisions qualify row_number() over (partition by connection_id, item_id order by rev desc) = 1
     ),
 
-    -- The link feed tells a hierarchy from both ends; the last word on a pair holds.
-    hierarchy as (
-        select
-            connection_id,
-            case when link_type = 'System.LinkTypes.Hierarchy-Reverse' then source_id else target_id end as item_id,
-            case when link_type = 'System.LinkTypes.Hierarchy-Reverse' then target_id else source_id end as parent_id,
-            is_active,
-            changed_at,
-        from links
-        where
-            link_type in ('System.LinkTypes.Hierarchy-Reverse', 'System.LinkTypes.Hierarchy-Forward') and not is_deleted
-    ),
-
-    pairs as (
-        select connection_id, item_id, parent_id, max(changed_at) as changed_at
-        from hierarchy
-        group by connection_id, item_id, parent_id
-        having arg_max(is_active, (changed_at, not is_active))
-    ),
-
+    -- The stay below a parent that has not ended.
     parents as (
-        select connection_id, item_id, arg_max(parent_id, (changed_at, parent_id)) as parent_id
-        from pairs
+        select connection_id, item_id, max(parent_id) as parent_id
+        from {{ ref("int_azure_devops__parent") }}
+        where valid_to is null
         group by connection_id, item_id
     ),
 
@@ -140,7 +121,7 @@ select
     case
         when connections.tool = 'jira'
         then connections.url || '/browse/' || items.item_ref
-        else connections.url || '/' || url_encode(items.project) || '/_workitems/edit/' || items.item_id
+        else connections.url || '/' || {{ url_text("items.project") }} || '/_workitems/edit/' || items.item_id
     end as source_url,
     greatest(items.updated_at, items.created_at) as updated_at,
     case when items.deleted_at is not null then greatest(items.deleted_at, items.created_at) end as deleted_at,

@@ -11,7 +11,7 @@ with
     team_choices as (select * from {{ ref("int_team_choice") }}),
 
     filter_boards as (
-        select connection_id, issue_id, arg_min(board_id, try_cast(board_id as bigint)) as board_id
+        select connection_id, issue_id, {{ first_by("board_id", "try_cast(board_id as bigint)") }} as board_id
         from board_items
         group by connection_id, issue_id
     ),

@@ -34,7 +34,7 @@ with
         select
             connection_id,
             item_type_id,
-            arg_min(item_type, (preference, item_type)) as item_type,
+            {{ first_by("item_type", "(preference, item_type)") }} as item_type,
             bool_or(is_subtask) as is_subtask,
             max(hierarchy_level) as hierarchy_level,
         from seen

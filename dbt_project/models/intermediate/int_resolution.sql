@@ -28,7 +28,7 @@ with
             connection_id,
             raw_resolution,
             min(resolution_id) as resolution_id,
-            arg_min(resolution, (preference, resolution)) as resolution,
+            {{ first_by("resolution", "(preference, resolution)") }} as resolution,
         from seen
         where raw_resolution is not null
         group by connection_id, raw_resolution

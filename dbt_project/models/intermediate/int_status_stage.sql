@@ -26,11 +26,11 @@ with
         from items
         where tool = 'jira'
         union all
-        select connection_id, to_id, arg_max(to_text, (changed_at, to_text)), null, 3
+        select connection_id, to_id, {{ last_by("to_text", "(changed_at, to_text)") }}, null, 3
         from changes
         group by connection_id, to_id
         union all
-        select connection_id, from_id, arg_max(from_text, (changed_at, from_text)), null, 4
+        select connection_id, from_id, {{ last_by("from_text", "(changed_at, from_text)") }}, null, 4
         from changes
         group by connection_id, from_id
     ),
@@ -39,8 +39,8 @@ with
         select
             connection_id,
             status_id,
-            arg_min(status, (preference, status)) as status,
-            arg_min(category, (preference, category)) as category,
+            {{ first_by("status", "(preference, status)") }} as status,
+            {{ first_by("category", "(preference, category)") }} as category,
         from jira_names
         where status_id is not null
         group by connection_id, status_id

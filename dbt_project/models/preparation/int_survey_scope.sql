@@ -23,7 +23,7 @@ with
         where scope_name is not null and scope_type <> 'all'
     ),
     project_portfolios as (
-        select responses.response_key, unnest(list_distinct([nodes.top_key, nodes.program_key])) as portfolio_key
+        select responses.response_key, {{ each_of(list_unique("[nodes.top_key, nodes.program_key]")) }} as portfolio_key
         from responses
         inner join projects on responses.project_key = projects.project_key
         inner join nodes on projects.portfolio_key = nodes.portfolio_key

@@ -4,9 +4,9 @@
 -- from the model that feeds kpi_flow. (Memberships would not do: of two in the same millisecond they know one.)
 {%- set periods = ["month", "quarter"] %}
 {%- set aggregates = {
-    "cycle_time_p50": "quantile_cont(cycle_time_p50_sample, 0.5)",
-    "cycle_time_p85": "quantile_cont(cycle_time_p85_sample, 0.85)",
-    "lead_time_p85": "quantile_cont(lead_time_p85_sample, 0.85)",
+    "cycle_time_p50": percentile("cycle_time_p50_sample", 0.5),
+    "cycle_time_p85": percentile("cycle_time_p85_sample", 0.85),
+    "lead_time_p85": percentile("lead_time_p85_sample", 0.85),
     "throughput": "coalesce(sum(throughput_delivered), 0)",
     "flow_efficiency": "sum(flow_efficiency_active)         / nullif(sum(flow_efficiency_active) + sum(flow_efficiency_waiting), 0)",
     "defect_ratio": "coalesce(sum(defect_ratio_bug), 0)         / nullif(coalesce(sum(defect_ratio_bug), 0) + coalesce(sum(defect_ratio_other), 0), 0)",

@@ -117,7 +117,7 @@ with
                 ends.period_type,
                 ends.period_start_date,
                 count(*) as wip,
-                quantile_cont({{ hours_between("ruled.started_at", "ends.end_at") }}, 0.85) as wip_age_p85
+                {{ percentile(hours_between("ruled.started_at", "ends.end_at"), 0.85) }} as wip_age_p85
             from ruled
             inner join connections on ruled.connection_id = connections.connection_id
             inner join

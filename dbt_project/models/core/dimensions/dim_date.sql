@@ -41,10 +41,12 @@ select
     cast(date_trunc('quarter', days.day_date) as date) as quarter_start_date,
     -- The fiscal year bears the number of the calendar year in which it ends.
     cast(
-        year(days.day_date + to_months(cast((13 - settings.fiscal_year_start_month) % 12 as integer))) as integer
+        year(days.day_date + {{ months("cast((13 - settings.fiscal_year_start_month) % 12 as integer)") }}) as integer
     ) as fiscal_year,
     cast(
-        quarter(days.day_date + to_months(cast((13 - settings.fiscal_year_start_month) % 12 as integer))) as integer
+        quarter(
+            days.day_date + {{ months("cast((13 - settings.fiscal_year_start_month) % 12 as integer)") }}
+        ) as integer
     ) as fiscal_quarter,
 from days
 cross join settings

@@ -15,9 +15,9 @@ with
         select
             item_key,
             max(sequence) as last_sequence,
-            arg_max(stage, sequence) as last_stage,
-            list(sequence) filter (where stage = 'in_progress' and is_stage_entry) as starts,
-            list(sequence) filter (where stage in ('backlog', 'todo')) as resets,
+            {{ last_by("stage", "sequence") }} as last_stage,
+            {{ list_of("sequence") }} filter (where stage = 'in_progress' and is_stage_entry) as starts,
+            {{ list_of("sequence") }} filter (where stage in ('backlog', 'todo')) as resets,
             min(sequence) filter (where stage = 'done' and is_stage_entry) as first_done_sequence,
             max(sequence) filter (where stage = 'done' and is_stage_entry) as last_done_sequence,
             max(entered_at) filter (where stage = 'done' and is_stage_entry) as last_done_at,
@@ -62,7 +62,7 @@ with
         select
             * exclude (starts, resets),
             {{ list_below("starts", "done_sequence") }} as starts,
-            list_max({{ list_below("resets", "done_sequence") }}) as last_reset,
+            {{ list_greatest(list_below("resets", "done_sequence")) }} as last_reset,
         from ruled
     ),
 
@@ -72,10 +72,10 @@ with
             case
                 start_rule
                 when 'first'
-                then list_min(starts)
+                then {{ list_least("starts") }}
                 when 'last'
-                then list_max(starts)
-                else list_min({{ list_above("starts", "last_reset") }})
+                then {{ list_greatest("starts") }}
+                else {{ list_least(list_above("starts", "last_reset")) }}
             end as start_sequence,
         from limited
     ),

@@ -12,7 +12,7 @@ with
 
     -- Changes of one instant that lie in several histories: the last one's estimate holds for the instant.
     crowded as (
-        select item_key, valid_from, arg_max({'points':points}, state_number) as last_state
+        select item_key, valid_from, {{ last_by(parcel({"points": "points"}), "state_number") }} as last_state
         from states
         where (item_key, valid_from) in (select (item_key, valid_from) from states where valid_to = valid_from)
         group by item_key, valid_from

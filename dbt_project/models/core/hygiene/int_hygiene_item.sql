@@ -73,9 +73,9 @@ with
             'estimate_changed_after_done' as rule_id,
             item_key,
             'Estimate changed from '
-            || coalesce({{ plain_number("arg_min_null(old_points, state_number)") }}, 'none')
+            || coalesce({{ plain_number(first_or_null_by("old_points", "state_number")) }}, 'none')
             || ' to '
-            || coalesce({{ plain_number("arg_max_null(new_points, state_number)") }}, 'none')
+            || coalesce({{ plain_number(last_or_null_by("new_points", "state_number")) }}, 'none')
             || ' while done.' as finding,
             max(valid_from) as since_at
         from done_changes
@@ -106,7 +106,7 @@ with
             parents.item_key,
             count(*)
             || case when count(*) = 1 then ' child is open: ' else ' children are open: ' end
-            || array_to_string(list_slice(list_sort(list(children.item_ref)), 1, 5), ', ')
+            || {{ list_text(list_head(list_sorted(list_of("children.item_ref")), 5), "', '") }}
             || case when count(*) > 5 then ' …' else '' end as finding,
             any_value(current_stays.entered_at) as since_at
         from items as parents
@@ -117,9 +117,9 @@ with
     ),
 
     current_sprints as (
-        select states.item_key, states.valid_from, unnest(states.own_sprint_keys) as sprint_key
+        select states.item_key, states.valid_from, {{ each_of("states.own_sprint_keys") }} as sprint_key
         from states
-        where states.valid_to is null and len(states.own_sprint_keys) > 0
+        where states.valid_to is null and {{ list_size("states.own_sprint_keys") }} > 0
     ),
     planned as (
         select
@@ -129,7 +129,7 @@ with
             string_agg(sprints.name, ', ' order by sprints.sprint_key) filter (
                 where sprints.state in ('active', 'future')
             ) as open_names,
-            arg_max(sprints.name, (sprints.closed_at, sprints.sprint_key)) as last_name,
+            {{ last_by("sprints.name", "(sprints.closed_at, sprints.sprint_key)") }} as last_name,
             max(sprints.closed_at) as last_closed_at,
             max(current_sprints.valid_from) as planned_at
         from current_sprints
@@ -186,7 +186,7 @@ with
     ),
 
     usual_times as (
-        select team_key, greatest(quantile_cont(cycle_time_hours, 0.85), 5 * 24) as usual_hours
+        select team_key, greatest({{ percentile("cycle_time_hours", 0.85) }}, 5 * 24) as usual_hours
         from flows
         where is_in_flow and cycle_time_hours is not null
         group by team_key

@@ -41,7 +41,11 @@ with
 
     -- Stretches of ten minutes in which many items of a project entered one status; finishing many at once is work.
     arrivals as (
-        select connection_id, project_key, status_id, cast(floor(epoch(entered_at) / 600) as bigint) as stretch
+        select
+            connection_id,
+            project_key,
+            status_id,
+            cast(floor({{ microseconds("entered_at") }} / 600000000) as bigint) as stretch
         from stays
         where sequence > 1 and not (stage in ('done', 'cancelled') and previous_stage not in ('done', 'cancelled'))
         group by connection_id, project_key, status_id, stretch
@@ -68,7 +72,7 @@ with
             on arrivals.connection_id = stays.connection_id
             and arrivals.status_id = stays.status_id
             and arrivals.project_key is not distinct from stays.project_key
-            and arrivals.stretch = cast(floor(epoch(stays.entered_at) / 600) as bigint)
+            and arrivals.stretch = cast(floor({{ microseconds("stays.entered_at") }} / 600000000) as bigint)
         inner join stays as earlier on stays.item_key = earlier.item_key and stays.sequence = earlier.sequence + 1
         where earlier.status_id <> stays.status_id
         group by all

@@ -12,13 +12,13 @@ with
                 last_date,
                 watermark_at,
                 '{{ period_type }}' as period_type,
-                unnest(
-                    {{
+                {{
+                    each_of(
                         period_series(
                             period_type, "first_daily_date" if period_type == "day" else "first_date", "last_date"
                         )
-                    }}
-                ) as period_start,
+                    )
+                }} as period_start,
             from scopes
             {% if not loop.last %}
                 union all

@@ -18,11 +18,7 @@ select
         then true
         when 'no_epics_no_subtasks'
         then kinds.type_group not in ('epic', 'sub-task') and not kinds.is_subtask
-        else
-            list_contains(
-                list_transform(regexp_split_to_array(policies.flow_types, '[,;|]'), lambda name:lower(trim(name))),
-                lower(kinds.type_group)
-            )
+        else {{ list_has(written_list("policies.flow_types"), "lower(kinds.type_group)") }}
     end as is_counted,
 from policies
 cross join kinds

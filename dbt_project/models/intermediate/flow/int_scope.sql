@@ -75,7 +75,7 @@ with
             portfolios.portfolio_key,
             portfolios.name,
             case when count(distinct lives.connection_id) = 1 then min(lives.connection_id) end,
-            arg_min(lives.time_zone, (lives.first_created_at, lives.connection_id)),
+            {{ first_by("lives.time_zone", "(lives.first_created_at, lives.connection_id)") }},
             min(lives.first_created_at),
             max(lives.watermark_at),
         from seen

@@ -28,8 +28,8 @@ with
     last_states as (
         select
             states.item_key,
-            arg_max(states.stage, states.state_number) as stage,
-            arg_max(states.place_number, states.state_number) as place_number,
+            {{ last_by("states.stage", "states.state_number") }} as stage,
+            {{ last_by("states.place_number", "states.state_number") }} as place_number,
             max(states.state_number) as state_number,
             any_value(deleted_items.deleted_at) as deleted_at,
         from states

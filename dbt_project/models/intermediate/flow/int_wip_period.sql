@@ -86,8 +86,8 @@ with
                     to_item_type_key,
                     started_at,
                     '{{ period_type }}' as period_type,
-                    unnest(
-                        {{
+                    {{
+                        each_of(
                             covered_periods(
                                 period_type,
                                 (
@@ -98,8 +98,8 @@ with
                                 "left_date",
                                 "last_date",
                             )
-                        }}
-                    ) as period_start,
+                        )
+                    }} as period_start,
                 from {{ zone }}_days
                 {% if not loop.last %}
                     union all
@@ -120,7 +120,7 @@ with
                 cast(period_start as date) as period_start_date,
                 count(*) as wip_items,
                 -- Age is the period's end less the start: its 85th percentile belongs to the start's 15th.
-                quantile_cont(epoch_us(started_at), 0.15) as started_p15_us,
+                {{ percentile(microseconds("started_at"), 0.15) }} as started_p15_us,
             from {{ scope.zone }}_periods
             where {{ scope_key }} is not null
             group by all

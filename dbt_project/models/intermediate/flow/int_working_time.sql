@@ -12,20 +12,22 @@ with
             teams.time_zone,
             {{
                 utc_time(
-                    "calendar_days.day_date + to_minutes(slots.from_minute)",
+                    "calendar_days.day_date + " ~ minutes("slots.from_minute"),
                     "coalesce(slots.time_zone, teams.time_zone)",
                 )
             }} as from_at,
             {{
                 utc_time(
-                    "calendar_days.day_date + to_minutes(slots.to_minute)",
+                    "calendar_days.day_date + " ~ minutes("slots.to_minute"),
                     "coalesce(slots.time_zone, teams.time_zone)",
                 )
             }} as to_at,
         from teams
         inner join calendar_days on teams.calendar_id = calendar_days.calendar_id
         inner join
-            slots on teams.calendar_id = slots.calendar_id and isodow(calendar_days.day_date) = slots.weekday_number
+            slots
+            on teams.calendar_id = slots.calendar_id
+            and {{ weekday("calendar_days.day_date") }} = slots.weekday_number
     ),
 
     dated as (
@@ -34,7 +36,7 @@ with
             time_zone,
             from_at,
             to_at,
-            unnest({{ day_series("from_at", "to_at - interval 1 microsecond") }}) as day_at,
+            {{ each_of(day_series("from_at", "to_at - interval 1 microsecond")) }} as day_at,
         from stretches
     ),
 
@@ -43,8 +45,8 @@ with
             calendar_id,
             time_zone,
             cast(day_at as date) as day_date,
-            epoch_us(greatest(from_at, day_at)) as from_us,
-            epoch_us(least(to_at, day_at + interval 1 day)) as to_us,
+            {{ microseconds("greatest(from_at, day_at)") }} as from_us,
+            {{ microseconds("least(to_at, day_at + interval 1 day)") }} as to_us,
         from dated
     ),
 
@@ -53,7 +55,7 @@ with
             calendar_id,
             time_zone,
             day_date,
-            list({'from_us':from_us, 'to_us':to_us} order by from_us) as stretches,
+            {{ list_of(parcel({"from_us": "from_us", "to_us": "to_us"}), order="from_us") }} as stretches,
             sum(to_us - from_us) as working_us,
         from pieces
         group by calendar_id, time_zone, day_date

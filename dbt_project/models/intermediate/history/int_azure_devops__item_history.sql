@@ -27,24 +27,36 @@ with
             revisions.rev,
             revisions.changed_by_id,
             greatest(revisions.changed_at, items.created_at) as changed_from,
-            struct_pack(
-                state := revisions.state,
-                resolution := coalesce(revisions.resolved_reason, revisions.reason),
-                project := revisions.project,
-                item_type := revisions.item_type
-            ) as stage_fields,
-            struct_pack(
-                project := revisions.project,
-                area_id := coalesce(revisions.area_id, ''),
-                area_path := coalesce(revisions.area_path, '')
-            ) as team_fields,
-            struct_pack(
-                iteration_id := revisions.iteration_id,
-                iteration_path := revisions.iteration_path,
-                points := revisions.points,
-                remaining_hours := revisions.remaining_hours,
-                is_blocked := coalesce(revisions.is_blocked, false)
-            ) as other_fields,
+            {{
+                parcel(
+                    {
+                        "state": "revisions.state",
+                        "resolution": "coalesce(revisions.resolved_reason, revisions.reason)",
+                        "project": "revisions.project",
+                        "item_type": "revisions.item_type",
+                    }
+                )
+            }} as stage_fields,
+            {{
+                parcel(
+                    {
+                        "project": "revisions.project",
+                        "area_id": "coalesce(revisions.area_id, '')",
+                        "area_path": "coalesce(revisions.area_path, '')",
+                    }
+                )
+            }} as team_fields,
+            {{
+                parcel(
+                    {
+                        "iteration_id": "revisions.iteration_id",
+                        "iteration_path": "revisions.iteration_path",
+                        "points": "revisions.points",
+                        "remaining_hours": "revisions.remaining_hours",
+                        "is_blocked": "coalesce(revisions.is_blocked, false)",
+                    }
+                )
+            }} as other_fields,
         from revisions
         inner join items on revisions.connection_id = items.connection_id and revisions.item_id = items.item_id
     ),

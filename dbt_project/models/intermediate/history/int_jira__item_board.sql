@@ -23,7 +23,7 @@ with
             connection_id,
             state_number,
             membership_number,
-            unnest(string_split(sprint_ids, ',')) as sprint_id,
+            {{ each_of(text_list("sprint_ids", "','")) }} as sprint_id,
         from numbered
         where sprint_ids <> ''
     ),
@@ -54,7 +54,8 @@ with
         select
             entered.item_key,
             entered.state_number,
-            arg_max(sprints.board_id, (entered.entered_number, try_cast(entered.sprint_id as bigint))) as board_id,
+            {{ last_by("sprints.board_id", "(entered.entered_number, try_cast(entered.sprint_id as bigint))") }}
+            as board_id,
         from entered
         inner join sprints on entered.connection_id = sprints.connection_id and entered.sprint_id = sprints.sprint_id
         where sprints.board_id is not null

@@ -77,7 +77,7 @@ with
             min(changes.author_id),
             min(changes.item_number),
             {% for attribute, (_, to_value) in attributes.items() -%}
-                arg_max({{ to_value }}, changes.item_number) filter (where changes.attribute = '{{ attribute }}'),
+                {{ last_by(to_value, "changes.item_number") }} filter (where changes.attribute = '{{ attribute }}'),
             {% endfor %}
         from changes
         semi join
@@ -93,16 +93,16 @@ with
         select
             items.item_key,
             {% for attribute, (from_value, _) in attributes.items() -%}
-                arg_min(
-                    {{ from_value }},
-                    {{
+                {{
+                    first_by(
+                        from_value,
                         history_order(
                             "greatest(changes.changed_at, items.created_at)",
                             "changes.history_id",
                             "changes.item_number",
-                        )
-                    }}
-                ) filter (where changes.attribute = '{{ attribute }}') as {{ attribute }},
+                        ),
+                    )
+                }} filter (where changes.attribute = '{{ attribute }}') as {{ attribute }},
             {% endfor %}
         from changes
         inner join items on changes.connection_id = items.connection_id and changes.item_id = items.item_id

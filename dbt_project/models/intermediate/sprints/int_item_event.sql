@@ -6,7 +6,9 @@ with
     item_states as (select * from {{ ref("int_item_state") }}),
     items as (select * from {{ ref("int_item") }}),
 
-    sprint_items as (select item_key from item_states group by item_key having bool_or(len(sprint_keys) > 0)),
+    sprint_items as (
+        select item_key from item_states group by item_key having bool_or({{ list_size("sprint_keys") }} > 0)
+    ),
     states as (
         select
             item_key,
@@ -64,13 +66,18 @@ with
                 case
                     when is_done_entry
                     then
-                        struct_pack(
-                            entered_at := valid_from,
-                            sprint_keys
-                            := list_intersect(sprint_keys, coalesce(previous_sprint_keys, cast([] as varchar[]))),
-                            is_from_open := coalesce(previous_work_state = 'open', false),
-                            is_of_subtask := is_subtask or coalesce(was_subtask, false)
-                        )
+                        {{
+                            parcel(
+                                {
+                                    "entered_at": "valid_from",
+                                    "sprint_keys": list_common(
+                                        "sprint_keys", "coalesce(previous_sprint_keys, cast([] as varchar[]))"
+                                    ),
+                                    "is_from_open": "coalesce(previous_work_state = 'open', false)",
+                                    "is_of_subtask": "is_subtask or coalesce(was_subtask, false)",
+                                }
+                            )
+                        }}
                 end
                 ignore nulls
             ) over (partition by item_key order by state_number rows between unbounded preceding and current row)

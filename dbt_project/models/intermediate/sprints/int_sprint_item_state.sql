@@ -18,9 +18,9 @@ with
             item_events.is_deletion,
             candidates.includes_subtasks or not item_events.is_subtask as counts_type,
             candidates.includes_subtasks or not item_events.was_subtask as counted_type,
-            list_contains(item_events.sprint_keys, candidates.sprint_key) as is_in_sprint,
+            {{ list_has("item_events.sprint_keys", "candidates.sprint_key") }} as is_in_sprint,
             event_at >= candidates.commitment_cut_at
-            and list_contains(item_events.previous_sprint_keys, candidates.sprint_key) as was_in_sprint,
+            and {{ list_has("item_events.previous_sprint_keys", "candidates.sprint_key") }} as was_in_sprint,
             item_events.work_state,
             item_events.previous_work_state,
             case
@@ -35,7 +35,7 @@ with
             -- Last entered done while in the sprint, before and after the entry, and since its start.
             coalesce(
                 item_events.done_entered_at >= candidates.start_cut_at
-                and list_contains(item_events.done_entry_sprint_keys, candidates.sprint_key),
+                and {{ list_has("item_events.done_entry_sprint_keys", "candidates.sprint_key") }},
                 false
             ) as is_done_in_sprint,
             coalesce(

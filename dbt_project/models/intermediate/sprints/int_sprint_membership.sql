@@ -6,9 +6,9 @@ with
     bounds as (select * from {{ ref("int_sprint_bounds") }}),
 
     memberships as (
-        select distinct item_key, unnest(sprint_keys) as sprint_key
+        select distinct item_key, {{ each_of("sprint_keys") }} as sprint_key
         from item_events
-        where len(sprint_keys) > 0 and sprint_keys is distinct from previous_sprint_keys
+        where {{ list_size("sprint_keys") }} > 0 and sprint_keys is distinct from previous_sprint_keys
     )
 
 select

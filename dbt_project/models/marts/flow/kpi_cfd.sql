@@ -10,18 +10,18 @@ with
     ),
 
     days as (
-        select scope_type, scope_key, cast(unnest({{ day_series("first_day_date", "last_date") }}) as date) as day_date
+        select scope_type, scope_key, cast({{ each_of(day_series("first_day_date", "last_date")) }} as date) as day_date
         from bounded
         union all
         select
             scope_type,
             scope_key,
-            cast(unnest({{ period_series("week", "first_date", "first_day_date - 7") }}) + interval 6 day as date),
+            cast({{ each_of(period_series("week", "first_date", "first_day_date - 7")) }} + interval 6 day as date),
         from bounded
         where first_day_date > first_date
     ),
 
-    stages as (select unnest(['backlog', 'todo', 'in_progress', 'waiting', 'done', 'cancelled']) as stage),
+    stages as (select {{ each_of("['backlog', 'todo', 'in_progress', 'waiting', 'done', 'cancelled']") }} as stage),
 
     -- Each policy row is summed up over all days; of its days it keeps those on which it holds.
     spine as (

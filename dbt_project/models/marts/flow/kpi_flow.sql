@@ -106,7 +106,7 @@ select
     measured.waiting_hours,
     measured.active_hours / nullif(measured.active_hours + measured.waiting_hours, 0) as flow_efficiency_ratio,
     coalesce(work_in_progress.wip_items, 0) as wip_items,
-    (epoch_us(spine.end_at) - work_in_progress.started_p15_us) / 3600000000.0 as wip_age_p85_hours,
+    ({{ microseconds("spine.end_at") }} - work_in_progress.started_p15_us) / 3600000000.0 as wip_age_p85_hours,
     coalesce(measured.reopened_items, 0) as reopened_items,
     coalesce(measured.defect_items, 0) as defect_items,
     measured.defect_items / nullif(measured.delivered_items, 0) as defect_ratio,

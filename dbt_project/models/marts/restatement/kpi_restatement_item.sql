@@ -198,11 +198,10 @@ with
         select
             coalesce(item_key, response_key) as cause_key,
             count(*) as record_count,
-            list_slice(
-                list(raw_record_key order by extracted_at desc, raw_record_key), 1, {{ most }}
-            ) as raw_record_keys,
-            list_sort(list(distinct batch_id)) as batch_ids,
-            list_sort(list(distinct run_id)) as extraction_run_ids
+            {{ list_head(list_of("raw_record_key", order="extracted_at desc, raw_record_key"), most) }}
+            as raw_record_keys,
+            {{ list_sorted(list_of("distinct batch_id")) }} as batch_ids,
+            {{ list_sorted(list_of("distinct run_id")) }} as extraction_run_ids
         from landed_of
         where coalesce(item_key, response_key) in (select coalesce(item_key, response_key) from differing)
         group by cause_key
@@ -227,7 +226,9 @@ with
         inner join restated on differing.figure_key = restated.figure_key
         left join landed_since on coalesce(differing.item_key, differing.response_key) = landed_since.cause_key
     ),
-    unnested as (select restatement_key, figure_key, run_id, cause_items, unnest(causes) as cause from published),
+    unnested as (
+        select restatement_key, figure_key, run_id, cause_items, {{ each_of("causes") }} as cause from published
+    ),
     restated_before as (
         select
             restatement_key,
@@ -256,7 +257,9 @@ with
 
     -- What those records did to the item, as far as it can be said in words: statuses, and what it did to sprints.
     told_records as (
-        select restatement_key, item_key, unnest(raw_record_keys) as raw_record_key from told where item_key is not null
+        select restatement_key, item_key, {{ each_of("raw_record_keys") }} as raw_record_key
+        from told
+        where item_key is not null
     ),
     deeds as (
         select

@@ -20,10 +20,7 @@ with
         from bounds
     ),
     spine as (
-        select
-            sprint_key,
-            policy_id,
-            cast(unnest(generate_series(first_date, last_date, interval 1 day)) as date) as day_date
+        select sprint_key, policy_id, cast({{ each_of(day_series("first_date", "last_date")) }} as date) as day_date
         from sprint_spans
     ),
     days as (
