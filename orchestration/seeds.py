@@ -22,7 +22,7 @@ def merge_seeds(user_folder: Path | None, target: Path, shipped: Path = SHIPPED_
     A file whose content stays is left alone, so that dbt's partial parsing sees no change.
     Raises InvalidFile with all problems of all files.
     """
-    own = _own_files(user_folder)
+    own = own_seeds(user_folder)
     problems: list[Problem] = []
     seeds: dict[str, list[SeedRow]] = {}
     for name in SEEDS:
@@ -43,7 +43,8 @@ def merge_seeds(user_folder: Path | None, target: Path, shipped: Path = SHIPPED_
     return sorted(own)
 
 
-def _own_files(folder: Path | None) -> dict[str, Path]:
+def own_seeds(folder: Path | None) -> dict[str, Path]:
+    """The user's seed files by name. Raises PmoError if the folder is not there or holds other CSV files."""
     if folder is None:
         return {}
     if not folder.is_dir():

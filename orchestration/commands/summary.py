@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import shutil
@@ -83,7 +84,8 @@ def _connections(record: RunRecord) -> Table:
 def _coverage(result: ConnectionResult) -> str:
     if result.expected is None or result.got is None:
         return "—"
-    share = f" ({100 * result.got / result.expected:.1f} %)" if result.expected else ""
+    is_whole = result.got >= result.expected
+    share = "" if is_whole else f" ({math.floor(1000 * result.got / result.expected) / 10:.1f} %)"
     return f"{result.got:,} of {result.expected:,}{share}"
 
 

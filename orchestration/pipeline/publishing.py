@@ -10,6 +10,8 @@ from orchestration.pipeline.context import Pipeline
 from orchestration.pipeline.prepared import Publish, prepare, show
 from orchestration.pipeline.publications import PublicationLog
 from orchestration.pipeline.record import PublicationResult
+from orchestration.pipeline.seed_matches import rows_without_effect
+from orchestration.seeds import own_seeds
 from orchestration.settings import PostgresServer
 
 
@@ -21,13 +23,14 @@ def prepare_publication(pipeline: Pipeline) -> None:
 def publish_marts(pipeline: Pipeline) -> PublicationResult:
     """Publish the warehouse of this run. Raises bi.publication.PublishError."""
     publication = show(pipeline.run.run_id, _publisher(pipeline))
+    own = own_seeds(pipeline.settings.seeds)
     result = PublicationResult(
         folder=str(publication.folder),
         tables=len(publication.tables),
         rows=sum(publication.tables.values()),
         data_as_of=publication.data_as_of,
         postgres=str(publication.postgres) if publication.postgres else None,
-        notices=list(publication.notices),
+        notices=[*publication.notices, *rows_without_effect(own, pipeline.home.warehouse)],
     )
     pipeline.records.add(pipeline.run.run_id, publication=result)
     return result
