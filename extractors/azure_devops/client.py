@@ -143,7 +143,11 @@ class AzureDevOpsClient:
 
     def recycle_bin(self, project_id: str) -> list[int]:
         """Ids of the project's deleted items."""
-        return [int(record["id"]) for record in self._unwrapped(f"/{_part(project_id)}/_apis/wit/recyclebin")]
+        path = f"/{_part(project_id)}/_apis/wit/recyclebin"
+        try:
+            return [int(record["id"]) for record in self._unwrapped(path)]
+        except (KeyError, TypeError, ValueError):
+            raise SchemaChanged(self.connection.id, path, detail="An entry has no number") from None
 
     def deleted_items(self, project_id: str, ids: Sequence[int]) -> list[dict[str, Any]]:
         """Who deleted these items of the recycle bin, and when."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,13 +22,15 @@ def item_coverage(
     census: Mapping[str, Ids] | None,
     deleted: set[int],
     missing: Sequence[ExtractError],
+    uncounted: Mapping[str, ExtractError],
     stopped: Mapping[str, ExtractError],
 ) -> list[Coverage]:
     """One row per project: the selected ones, those of which something is landed, those that cannot be seen.
 
     `expected` counts the live items of the census (None in a run without one), `got` those of them that are landed
     with all their revisions, `skipped` the `short` ones: those of which the tool itself does not give all revisions.
-    `missing`: of projects that cannot be seen; `stopped`: of those, by name, of whose items too many vanished at once.
+    `missing`: of projects that cannot be seen; by name, `uncounted`: of those that no census could be taken of, and
+    `stopped`: of those of whose items too many vanished at once.
     """
     is_gone = items.is_deleted | np.isin(items.ids, np.array(sorted(deleted), np.int64))
     rows = {project: _of_project(items, items.ids[short], project, census, is_gone) for project in projects}
@@ -38,14 +40,14 @@ def item_coverage(
     for error in missing:
         name = error.subject.split("'")[1]
         rows[name] = replace(rows.get(name, Coverage(REVISIONS, name)), reason=str(error))
-    for name, error in stopped.items():
+    for name, error in (*uncounted.items(), *stopped.items()):
         earlier = rows[name].reason
         rows[name] = replace(rows[name], reason=f"{earlier}; {error}" if earlier else str(error))
     return list(rows.values())
 
 
-def unread_links(projects: Sequence[str]) -> list[Coverage]:
-    """Rows of a run without a census: nobody says how many parent links there are."""
+def unread_links(projects: Iterable[str]) -> list[Coverage]:
+    """Rows where no census was taken: nobody says how many parent links there are."""
     return [Coverage(LINKS, project) for project in projects]
 
 
@@ -69,7 +71,8 @@ def _of_project(
     is_gone: npt.NDArray[np.bool_],
 ) -> Coverage:
     own = items.in_project(project)
-    listed = census[project] if census is not None else items.ids[own & ~is_gone]
+    counted = census.get(project) if census is not None else None
+    listed = counted if counted is not None else items.ids[own & ~is_gone]
     landed = np.isin(listed, items.ids)
     short = int(np.isin(listed, short_ids).sum())
     reasons = []
@@ -78,7 +81,7 @@ def _of_project(
     return Coverage(
         REVISIONS,
         project,
-        expected=len(listed) if census is not None else None,
+        expected=len(listed) if counted is not None else None,
         got=int(landed.sum()) - short,
         deleted=int((own & is_gone).sum()),
         skipped=short,

@@ -8,7 +8,7 @@ lose too many items at once keeps them all, and is red until a person has settle
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from extractors.azure_devops.client import AzureDevOpsClient
+from extractors.azure_devops.isolation import ODD, is_of_one_part, odd_record
 from extractors.azure_devops.items import Ids, LandedItems
 from extractors.azure_devops.people import People
 from extractors.azure_devops.records import REVISIONS, instant_of
-from extractors.errors import TooManyDeleted
+from extractors.errors import ExtractError, TooManyDeleted
 from extractors.rows import canonical_json
 from extractors.writing import Writer
 
@@ -52,8 +53,7 @@ class Deletions:
         before = dict(self.known)
         for project_id, ids in bins.items():
             new = [item_id for item_id in ids if not self._is_in_bin_already(item_id)]
-            records = self.client.deleted_items(project_id, new) if new else []
-            self._append([self._bin_row(record, projects[project_id]["name"]) for record in records])
+            self._append(list(self._new_rows(project_id, projects[project_id]["name"], new)))
         readable = {projects[project_id]["name"] for project_id in bins}
         left = [
             item_id
@@ -62,17 +62,22 @@ class Deletions:
         ]
         self._settle(left, items)
 
-    def land_missing(self, census: Mapping[str, Ids], items: LandedItems, now: datetime) -> dict[str, TooManyDeleted]:
+    def land_missing(
+        self, census: Mapping[str, Ids], unread_bins: Collection[str], items: LandedItems, now: datetime
+    ) -> dict[str, TooManyDeleted]:
         """Items of the projects of `census` (live ids by project name) that should be in it but are not: destroyed.
 
-        Also the reverse: what was taken for destroyed and is there again. Returns an error for each project, by
-        name, that lost too many items; of those nothing was recorded.
+        Where the recycle bin could not be read nothing is: it may be in there. Also the reverse: what was taken for
+        destroyed and is there again. Returns an error for each project, by name, that lost too many items; of those
+        nothing was recorded.
         """
         live = np.concatenate([np.empty(0, np.int64), *census.values()])
         deleted = np.array(sorted(self._in_bin.union(self.known)), np.int64)
         is_untold = ~np.isin(items.ids, deleted)
         stopped = {}
         for project, listed in census.items():
+            if project in unread_bins:
+                continue
             own = items.in_project(project) & is_untold
             expected = items.ids[own & ~items.is_deleted]
             missing = np.setdiff1d(expected, live, assume_unique=True).tolist()
@@ -95,6 +100,24 @@ class Deletions:
             own = items.ids[items.in_project(project) & ~items.is_deleted].tolist()
             gone = [item_id for item_id in own if item_id not in self.known]
             self._append([self._destroyed_row(item_id, project, now) for item_id in gone])
+
+    def _new_rows(self, project_id: str, project: str, new: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """What the recycle bin says of them; what it cannot say now is asked for again in the next run."""
+        failures = self.writer.report.failures
+        try:
+            records = self.client.deleted_items(project_id, new) if new else []
+        except ExtractError as error:
+            if not is_of_one_part(error):
+                raise
+            error.detail = f"It concerns the recycle bin of project '{project}'. {error.detail}".strip()
+            failures.append(error)
+            return
+        for record in records:
+            try:
+                yield self._bin_row(record, project)
+            except ODD as error:
+                subject = f"an entry of the recycle bin of project '{project}'"
+                failures.append(odd_record(self.client.connection.id, subject, error))
 
     def _last_changes(self, item_ids: list[int], items: LandedItems) -> dict[int, datetime | None]:
         """When the last landed revision of each was made."""
@@ -144,12 +167,12 @@ class Deletions:
 
     def _bin_row(self, record: Mapping[str, Any], project: str) -> dict[str, Any]:
         """One item of the recycle bin. The bin names people by text; the id is known if they were seen in this run."""
-        deleted_by = record.get("deletedBy")
+        deleted_by, item_id = record.get("deletedBy"), str(int(record["id"]))
         return {
-            "record_id": str(record["id"]),
+            "record_id": item_id,
             "updated_at": instant_of(record.get("deletedDate")),
             "payload": canonical_json(record),
-            "item_id": str(record["id"]),
+            "item_id": item_id,
             "project": project,
             "deleted_at": instant_of(record.get("deletedDate")),
             "deleted_by_id": self.people.id_of(deleted_by)

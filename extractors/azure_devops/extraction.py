@@ -13,7 +13,6 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,42 +20,35 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 import numpy as np
 
-from extractors.azure_devops.census import live_ids
+from extractors.azure_devops.broken_revisions import items_of, settle
 from extractors.azure_devops.client import THREADS, AzureDevOpsClient
 from extractors.azure_devops.coverage import item_coverage, unread_links
 from extractors.azure_devops.cursor import AzureDevOpsCursor, start
 from extractors.azure_devops.deletions import Deletions
 from extractors.azure_devops.feeds import Feeds
 from extractors.azure_devops.former_states import land_former_states
-from extractors.azure_devops.items import Ids, LandedItems, landed_items
-from extractors.azure_devops.links_census import LinkCensus, live_parents
+from extractors.azure_devops.isolation import each_by_itself
+from extractors.azure_devops.items import LandedItems, landed_items
+from extractors.azure_devops.links_census import LinkCensus
 from extractors.azure_devops.mending import mend_histories
 from extractors.azure_devops.metadata import MetadataReader
 from extractors.azure_devops.metadata_landing import TEAMS, MetadataLanding
 from extractors.azure_devops.people import USERS, known_people
 from extractors.azure_devops.records import RevisionReader, field_names
-from extractors.azure_devops.revision_census import NOTHING_ASKED, LastRevisions, last_revisions
+from extractors.azure_devops.revision_census import NOTHING_ASKED
 from extractors.azure_devops.sdk import Site
 from extractors.azure_devops.selection import LostProjects, lost_projects, select_projects
+from extractors.azure_devops.whole_census import Census, take_census
 from extractors.connection import ExtractReport, Progress
 from extractors.errors import AccessDenied, ExtractError, NotFound, TooManyDeleted
 from extractors.landing import Landing, Run
-from extractors.writing import Writer, in_parallel
+from extractors.writing import Writer
 
 CENSUS_ALWAYS_BELOW = 20_000  # items: so many ids come in one or two requests per project
 LAST_REVISIONS_ALWAYS_BELOW = 2_000  # items: so many come in one or two requests
 ONCE_A_DAY = timedelta(hours=20)  # for what costs many requests: the census, and teams in depth
 SAME_CLOCK = timedelta(minutes=1)
 REMEMBERED_GAPS = 5_000
-
-
-@dataclass(frozen=True)
-class Census:
-    """Live ids, and parent links, by project name; the last revision of every item if that was asked for, too."""
-
-    ids: dict[str, Ids]
-    parents: dict[str, Ids]
-    last: LastRevisions
 
 
 class Extraction:
@@ -70,6 +62,8 @@ class Extraction:
         self.projects: dict[str, dict[str, Any]] = {}
         self.cursor = AzureDevOpsCursor()
         self.stopped: dict[str, TooManyDeleted] = {}  # projects that lost too many items at once, by name
+        self.unread_bins: list[str] = []  # names of projects
+        self.has_nameless = False  # a revision came that does not say whose it is: only a census shows what is missing
 
     def extract(self) -> ExtractReport:
         with _background() as spawn:
@@ -136,16 +130,9 @@ class Extraction:
             return None
         # A first load has no end yet that could be missing.
         has_last = landed and (is_due or landed < LAST_REVISIONS_ALWAYS_BELOW)
-        names = {project_id: project["name"] for project_id, project in self.projects.items()}
-        asks: list[tuple[str, Callable[[], Any]]] = []
-        for project_id, name in names.items():
-            asks.append((name, lambda project_id=project_id: live_ids(self.client, project_id)))  # type: ignore[misc]
-            asks.append((name, lambda name=name: live_parents(self.client, name)))  # type: ignore[misc]
-        if has_last:
-            asks.append(("", lambda: last_revisions(self.client, self.report.warnings.append)))
-        found = [(name, answer) for (name, _), answer in in_parallel(lambda pair: pair[1](), asks, THREADS)]
-        last = found.pop()[1] if has_last else NOTHING_ASKED
-        return Census(dict(found[0::2]), dict(found[1::2]), last)
+        census = take_census(self.client, self.projects.values(), self.report.warnings.append, has_last=bool(has_last))
+        self.report.failures += census.failed.values()
+        return census
 
     def _is_due(self, last: datetime | None) -> bool:
         """Whether to do again what large organisations are asked for once a day only."""
@@ -168,18 +155,24 @@ class Extraction:
         unknown = np.setdiff1d(listed, items.ids).tolist()
         last = census.last if census else NOTHING_ASKED
         short = items.is_incomplete | last.ahead_of(items)
-        if mend_histories(self.client, self.writer, reader, items, short, unknown, self.cursor.gaps):
+        others = {*unknown, *items_of(self.cursor, reader.broken)}
+        mended = mend_histories(self.client, self.writer, reader, items, short, others, self.cursor.gaps)
+        if mended.landed:
             self._commit()
             items = landed_items(self.landing, self.connection.id)
             short = items.is_incomplete | last.ahead_of(items)
+        self.report.failures += mended.failures.values()
+        self.report.failures += settle(self.writer, self.cursor, reader.broken, mended)
+        self.has_nameless = not all(one.is_named for one in reader.broken)
         pairs = zip(items.ids[short].tolist(), items.last_revisions[short].tolist(), strict=True)
-        self.cursor.gaps = dict(list(pairs)[:REMEMBERED_GAPS])
+        gaps = [(item_id, last) for item_id, last in pairs if item_id not in mended.failures]
+        self.cursor.gaps = dict(gaps[:REMEMBERED_GAPS])
         return items
 
     def _land_deletions(self, census: Census | None, items: LandedItems, lost: LostProjects) -> Deletions:
         """Recycle bins are read after the feeds, so that what they hold is known to us."""
         bins: dict[str, list[int]] = {}
-        for project_id, found in in_parallel(self._recycle_bin, self.projects, THREADS):
+        for project_id, found in each_by_itself(self.client.recycle_bin, self.projects, THREADS):
             if isinstance(found, ExtractError):
                 name = self.projects[project_id]["name"]
                 found.detail = f"It concerns the recycle bin of project '{name}'. {found.detail}".strip()
@@ -190,15 +183,10 @@ class Extraction:
         deletions.land(bins, self.projects, items)
         deletions.land_deleted_projects(lost.deleted.values(), items, self.run.started_at)
         if census is not None:
-            self.stopped = deletions.land_missing(census.ids, items, self.run.started_at)
+            self.unread_bins = [project["name"] for key, project in self.projects.items() if key not in bins]
+            self.stopped = deletions.land_missing(census.ids, self.unread_bins, items, self.run.started_at)
             self.report.failures += self.stopped.values()
         return deletions
-
-    def _recycle_bin(self, project_id: str) -> list[int] | ExtractError:
-        try:
-            return self.client.recycle_bin(project_id)
-        except (AccessDenied, NotFound) as error:
-            return error
 
     def _cover(
         self, items: LandedItems, census: Census | None, deletions: Deletions, missing: list[ExtractError]
@@ -206,21 +194,24 @@ class Extraction:
         selected = [project["name"] for project in self.projects.values()]
         short = items.is_incomplete | (census.last if census else NOTHING_ASKED).ahead_of(items)
         listed = census.ids if census else None
-        rows = item_coverage(items, short, selected, listed, set(deletions.known), missing, self.stopped)
+        rows = item_coverage(
+            items, short, selected, listed, set(deletions.known), missing, census.failed if census else {}, self.stopped
+        )
         if census is None:
             self.writer.cover([*rows, *unread_links(selected)])
             return
         links = LinkCensus(self.client, self.writer, self.people, census.parents, census.ids)
         if links.mend():
             self._commit()
-        self.writer.cover([*rows, *links.coverage()])
+        self.writer.cover([*rows, *links.coverage(), *unread_links(census.failed)])
 
     def _close(self, census: Census | None, *, is_deep: bool) -> None:
         """Only now: what a killed run has begun with is not done.
 
-        A census that stopped for a person is due again in each run, so that the runs stay red until it is settled.
+        A census that stopped for a person, or that left something out, is due again in each run, so that the runs stay
+        red until it is settled.
         """
-        if census is not None and not self.stopped:
+        if census is not None and not (self.stopped or census.failed or self.unread_bins or self.has_nameless):
             self.cursor.census_at = self.run.started_at
         if is_deep:
             self.cursor.metadata_at = self.run.started_at

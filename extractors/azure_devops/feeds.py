@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
+from extractors.azure_devops.broken_revisions import note
 from extractors.azure_devops.client import AzureDevOpsClient
 from extractors.azure_devops.cursor import AzureDevOpsCursor
 from extractors.azure_devops.feed import Page, read_feed
+from extractors.azure_devops.isolation import MOST_BROKEN, ODD, odd_record
 from extractors.azure_devops.items import Heads, LandedItems
 from extractors.azure_devops.links import LINKS, link_row
 from extractors.azure_devops.people import People
@@ -35,6 +38,7 @@ class Feeds:
     ) -> None:
         self.client, self.writer, self.people, self.cursor = client, writer, people, cursor
         self.commit, self.progress = commit, progress
+        self.broken_links = 0
 
     def pages_of_revisions(self, fields: list[str]) -> Iterator[Page]:
         return self._pages(
@@ -57,6 +61,9 @@ class Feeds:
         waiting: list[pa.Table] = []
         for page in pages:
             table = reader.table(page.values, page.sent_at)
+            if len(reader.broken) > MOST_BROKEN:
+                raise reader.broken[-1].failure(self.client.connection.id)
+            note(self.cursor, reader.broken)
             waiting.append(table if selected is None else _of_projects(table, selected, known))
             done += len(page.values)
             since_commit += len(page.values)
@@ -86,7 +93,7 @@ class Feeds:
         done = since_commit = 0
         waiting: list[dict[str, Any]] = []
         for page in pages:
-            rows = [link_row(raw, page.sent_at, project_names, self.people) for raw in page.values]
+            rows = list(self._link_rows(page, project_names))
             waiting += rows if selected is None else (row for row in rows if _is_of(row, selected))
             done += len(page.values)
             since_commit += len(page.values)
@@ -99,6 +106,25 @@ class Feeds:
                 self.commit()
                 since_commit = 0
         self.writer.append(LINKS, waiting)
+
+    def _link_rows(self, page: Page, project_names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """What an odd event would have said of parents shows in the census of links, and is mended then."""
+        for raw in page.values:
+            try:
+                yield link_row(raw, page.sent_at, project_names, self.people)
+            except ODD as error:
+                failure = odd_record(self.client.connection.id, f"a link event ({_ends_of(raw)})", error)
+                self.broken_links += 1
+                if self.broken_links > MOST_BROKEN:
+                    raise failure from None
+                self.writer.report.failures.append(failure)
+
+
+def _ends_of(raw: msgspec.Raw) -> str:
+    """What it can be known by; never the person who made it."""
+    record = msgspec.json.decode(raw)
+    known = record if isinstance(record, dict) else {}
+    return ", ".join(f"{name} {known.get(name)}" for name in ("sourceId", "targetId", "changedDate"))
 
 
 def _is_of(row: Mapping[str, Any], selected: Collection[str]) -> bool:

@@ -17,12 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extractors.azure_devops.client import THREADS, AzureDevOpsClient
+from extractors.azure_devops.isolation import each_by_itself
 from extractors.azure_devops.items import Ids
 from extractors.azure_devops.links import HIERARCHY, LINKS, TO_PARENT, parent_rows
 from extractors.azure_devops.people import People
 from extractors.connection import Coverage
-from extractors.errors import BadRequest, NotFound
-from extractors.writing import Writer, in_parallel
+from extractors.errors import BadRequest, ExtractError, NotFound
+from extractors.writing import Writer
 
 TOO_MANY = "VS402337"
 ID_SPACE = 1 << 31  # the tool's ids are 32-bit numbers
@@ -91,7 +92,10 @@ class LinkCensus:
             text = f"{len(children):,} items have other parents than their links say; {MOST_ITEMS:,} were read"
             self.writer.report.warnings.append(text)
         landed = 0
-        for child, updates in in_parallel(self._updates, children[:MOST_ITEMS], THREADS):
+        for child, updates in each_by_itself(self._updates, children[:MOST_ITEMS], THREADS):
+            if isinstance(updates, ExtractError):
+                self.writer.report.failures.append(updates)
+                continue
             rows = list(parent_rows(child, updates, self._project_of(child), self.people))
             landed += self.writer.append(LINKS, rows)
         return landed

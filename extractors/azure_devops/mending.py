@@ -6,7 +6,8 @@ feed while it belonged to a project that is not selected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,19 +18,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extractors.azure_devops.client import THREADS, AzureDevOpsClient
+from extractors.azure_devops.isolation import each_by_itself
 from extractors.azure_devops.items import LandedItems
 from extractors.azure_devops.records import REVISIONS, RevisionReader
-from extractors.errors import NotFound
-from extractors.writing import Writer, in_parallel
+from extractors.errors import ExtractError, NotFound
+from extractors.writing import Writer
 
 APPEND_ROWS = 5_000
 MOST_ITEMS = 20_000  # of one run: beyond that something else is wrong, and a full run is cheaper
 
 
-class _Revision(msgspec.Struct):
-    id: int
-    rev: int
-    fields: dict[str, Any]
+@dataclass(frozen=True)
+class Mended:
+    """How many rows were landed, and what stood in the way: errors by the number of the item.
+
+    `gone`: items that have no history any more, for they were deleted.
+    """
+
+    landed: int
+    failures: Mapping[int, ExtractError]
+    gone: Collection[int]
 
 
 def mend_histories(
@@ -38,27 +46,35 @@ def mend_histories(
     reader: RevisionReader,
     items: LandedItems,
     short: npt.NDArray[np.bool_],
-    unknown: Sequence[int],
+    others: Collection[int],
     tried: Mapping[int, int],
-) -> int:
-    """Land the full histories of items that lack revisions (`short`) and of unknown ones; how many rows that were.
+) -> Mended:
+    """Land the full histories of items that lack revisions (`short`) and of `others`: unknown or broken ones.
 
     `tried`: item -> last revision when it was incomplete before; as long as nothing happens to it there is no use
     in asking again.
     """
     pairs = zip(items.ids[short].tolist(), items.last_revisions[short].tolist(), strict=True)
-    wanted = [*unknown, *(item_id for item_id, last in pairs if tried.get(item_id) != last)]
+    wanted = sorted({*others, *(item_id for item_id, last in pairs if tried.get(item_id) != last)})
     if len(wanted) > MOST_ITEMS:
         writer.report.warnings.append(f"{len(wanted):,} items lack revisions; {MOST_ITEMS:,} of them were fetched")
         wanted = wanted[:MOST_ITEMS]
     landed = 0
+    failures: dict[int, ExtractError] = {}
+    gone: set[int] = set()
     waiting: list[pa.Table] = []
-    for _, pages in in_parallel(lambda item_id: _history(client, reader, item_id), wanted, THREADS):
+    for item_id, pages in each_by_itself(lambda item_id: _history(client, reader, item_id), wanted, THREADS):
+        if isinstance(pages, ExtractError):
+            failures[item_id] = pages
+            continue
+        if not pages:
+            gone.add(item_id)
         waiting += [reader.table(raws, sent_at) for raws, sent_at in pages]
         if sum(table.num_rows for table in waiting) >= APPEND_ROWS:
             landed += _append_new(writer, waiting)
             waiting.clear()
-    return landed + (_append_new(writer, waiting) if waiting else 0)
+    landed += _append_new(writer, waiting) if waiting else 0
+    return Mended(landed, failures, gone)
 
 
 def _append_new(writer: Writer, tables: Sequence[pa.Table]) -> int:
@@ -83,6 +99,8 @@ def _history(
 
 def _cut(raw: msgspec.Raw, asked: set[str]) -> msgspec.Raw:
     """Descriptions and other long texts come along here, and are dropped: they are not ours to keep."""
-    revision = msgspec.json.decode(raw, type=_Revision)
-    revision.fields = {name: value for name, value in revision.fields.items() if name in asked}
-    return msgspec.Raw(msgspec.json.encode(revision))
+    revision = msgspec.json.decode(raw)
+    known: dict[str, Any] = revision if isinstance(revision, dict) else {}
+    fields = known.get("fields")
+    kept = {name: value for name, value in fields.items() if name in asked} if isinstance(fields, dict) else None
+    return msgspec.Raw(msgspec.json.encode({"id": known.get("id"), "rev": known.get("rev"), "fields": kept}))

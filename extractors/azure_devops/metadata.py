@@ -1,8 +1,8 @@
 """Reads projects, teams and all that belongs to them. Requests only: `metadata_landing.py` lands what came.
 
 Few records per request, so requests go in parallel, in three rounds: of projects, of teams, of what a
-team's answers name (boards, iterations). A part that the tool refuses (one team's boards) is an error of
-that part; everything else ends the run.
+team's answers name (boards, iterations). A part that the tool refuses or cannot give (one team's boards) is an
+error of that part.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from extractors.azure_devops.client import THREADS, AzureDevOpsClient
+from extractors.azure_devops.isolation import ODD, each_by_itself, odd_record
 from extractors.azure_devops.metadata_records import cut_node, day_of
 from extractors.azure_devops.sdk import Discovery
-from extractors.errors import AccessDenied, BadRequest, ExtractError, NotFound, Truncated
-from extractors.writing import in_parallel
+from extractors.errors import ExtractError, Truncated
 
 RECENT_DAYS = 35  # capacities of iterations that ended earlier do not change any more
 ALWAYS_DEEP_BELOW = 50  # teams
@@ -68,7 +68,8 @@ class MetadataReader:
 
     def read(self, projects: Iterable[Json], *, is_deep_due: bool) -> Metadata:
         of_projects = [Part(project) for project in projects]
-        _ask(question for part in of_projects for question in self._of_project(part))
+        connection_id = self.client.connection.id
+        _ask((question for part in of_projects for question in self._of_project(part)), connection_id)
         of_teams = [
             Part(part.project, team)
             for part in of_projects
@@ -78,11 +79,17 @@ class MetadataReader:
         is_deep = is_deep_due or len(of_teams) < ALWAYS_DEEP_BELOW
         deep = [part for part in of_teams if is_deep or self._is_new(part)]
         _ask(
-            question
-            for part in of_teams
-            for question in (*self._of_team(part), *(self._of_team_in_depth(part) if part in deep else ()))
+            (
+                question
+                for part in of_teams
+                for question in (*self._of_team(part), *(self._of_team_in_depth(part) if part in deep else ()))
+            ),
+            connection_id,
         )
-        _ask(question for part in deep for question in (*self._of_boards(part), *self._of_iterations(part)))
+        _ask(
+            (question for part in deep for question in (*self._of_boards(part), *self._of_iterations(part))),
+            connection_id,
+        )
         return Metadata(of_projects, of_teams, is_deep)
 
     def _is_new(self, part: Part) -> bool:
@@ -103,10 +110,10 @@ class MetadataReader:
 
     def _types(self, project_id: str) -> list[Json]:
         """Work item types with their states, which an older server gives one by one."""
-        return [
-            {**record, "states": record.get("states") or self.client.item_states(project_id, record["name"])}
-            for record in self.client.item_types(project_id)
-        ]
+        types = self.client.item_types(project_id)
+        for record in _with(types, "name"):
+            record["states"] = record.get("states") or self.client.item_states(project_id, record["name"])
+        return types
 
     def _of_team(self, part: Part) -> Iterator[_Question]:
         yield _Question(part, "areas", self._object(part, "teamsettings/teamfieldvalues"))
@@ -117,13 +124,14 @@ class MetadataReader:
         yield _Question(part, "boards", self._list(part, "boards"))
 
     def _of_boards(self, part: Part) -> Iterator[_Question]:
-        for board in part.answers.get("boards", ()):
+        for board in _with(part.answers.get("boards", ()), "id"):
             yield _Question(part, f"columns/{board['id']}", self._list(part, f"boards/{board['id']}/columns"))
 
     def _of_iterations(self, part: Part) -> Iterator[_Question]:
         """All iterations of a new team; later the ones that can still change."""
-        for record in part.answers.get("iterations", ()):
-            finish = day_of((record.get("attributes") or {}).get("finishDate"))
+        for record in _with(part.answers.get("iterations", ()), "id"):
+            dates = record.get("attributes")
+            finish = day_of(dates.get("finishDate")) if isinstance(dates, dict) else None
             if finish is None or not (self._is_new(part) or finish >= self.today - timedelta(days=RECENT_DAYS)):
                 continue
             path = f"teamsettings/iterations/{record['id']}"
@@ -142,17 +150,20 @@ def _place(part: Part) -> tuple[str, str]:
     return part.project["id"], team["id"]
 
 
-def _ask(questions: Iterable[_Question]) -> None:
-    for question, answer in in_parallel(_answer, questions, THREADS):
+def _with(records: Iterable[Any], key: str) -> Iterator[Json]:
+    """Those that can be asked about; the landing names the others."""
+    return (record for record in records if isinstance(record, dict) and isinstance(record.get(key), str))
+
+
+def _ask(questions: Iterable[_Question], connection_id: str) -> None:
+    def answer_of(question: _Question) -> Any:
+        try:
+            return question.ask()
+        except ODD as error:
+            raise odd_record(connection_id, f"the answer on {question.name}", error) from None
+
+    for question, answer in each_by_itself(answer_of, questions, THREADS):
         if isinstance(answer, ExtractError):
             question.part.errors.append(answer)
         else:
             question.part.answers[question.name] = answer
-
-
-def _answer(question: _Question) -> Any:
-    """The tool's answer, or its refusal."""
-    try:
-        return question.ask()
-    except (AccessDenied, NotFound, BadRequest) as error:
-        return error

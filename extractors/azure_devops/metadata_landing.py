@@ -7,12 +7,17 @@ taken for deleted.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from functools import partial
 from typing import Any
 
+import pyarrow as pa
+
 from extractors.azure_devops import metadata_records as rows_of
+from extractors.azure_devops.isolation import ODD, odd_record
 from extractors.azure_devops.metadata import Metadata, Part
 from extractors.azure_devops.people import People
+from extractors.streams import STREAMS
 from extractors.writing import Writer
 
 PROJECTS = "azure_devops/projects"
@@ -25,7 +30,7 @@ BOARDS = "azure_devops/boards"
 CAPACITIES = "azure_devops/capacities"
 TEAM_DAYS_OFF = "azure_devops/team_days_off"
 BY_TEAM = (TEAMS, TEAM_AREAS, TEAM_ITERATIONS, BOARDS)
-Rows = dict[str, list[dict[str, Any]]]
+Rows = list[dict[str, Any]]
 
 
 class MetadataLanding:
@@ -33,7 +38,7 @@ class MetadataLanding:
 
     def __init__(self, writer: Writer, people: People) -> None:
         self.writer, self.people = writer, people
-        self._rows: Rows = defaultdict(list)
+        self._rows: dict[str, Rows] = defaultdict(list)
         self._read: dict[str, set[str]] = defaultdict(set)  # by stream: names of projects, ids of teams or iterations
 
     def land(self, read: Metadata, visible: Iterable[Mapping[str, Any]], hidden: Container[str]) -> None:
@@ -41,14 +46,14 @@ class MetadataLanding:
         self.writer.replace(
             PROJECTS, [rows_of.project_row(record) for record in visible], lambda key: key not in hidden
         )
-        for part in (*read.projects, *read.teams):
-            for error in part.errors:
-                error.detail = f"It concerns {part.subject}. {error.detail}".strip()
-            self.writer.report.failures += part.errors
         for part in read.projects:
             self._project(part)
         for part in read.teams:
             self._team(part)
+        for part in (*read.projects, *read.teams):
+            for error in part.errors:
+                error.detail = f"It concerns {part.subject}. {error.detail}".strip()
+            self.writer.report.failures += part.errors
         self._replace(read)
 
     def _replace(self, read: Metadata) -> None:
@@ -86,14 +91,16 @@ class MetadataLanding:
     def _project(self, part: Part) -> None:
         name, answers = part.project["name"], part.answers
         if "nodes" in answers:
-            areas, iterations = rows_of.node_rows(name, answers["nodes"])
-            self._put(AREAS, name, areas)
-            self._put(ITERATIONS, name, iterations)
+            nodes = list(rows_of.nodes_of(answers["nodes"]))
+            areas, iterations = ([node for node in nodes if node[0] is is_area] for is_area in (True, False))
+            self._put(AREAS, name, part, _named(areas), lambda node: [rows_of.area_row(name, *node[1:])])
+            self._put(ITERATIONS, name, part, _named(iterations), lambda node: [rows_of.iteration_row(name, *node[1:])])
         if "types" in answers:
-            types = answers["types"]
-            self._put(ITEM_TYPES, name, [rows_of.item_type_row(name, record) for record in types])
-            for record in types:
-                self._put(STATES, name, rows_of.state_rows(name, record["name"], record["states"]))
+            types = [(_name(record), record) for record in answers["types"]]
+            self._put(ITEM_TYPES, name, part, types, lambda record: [rows_of.item_type_row(name, record)])
+            self._put(
+                STATES, name, part, types, lambda record: rows_of.state_rows(name, record["name"], record["states"])
+            )
         if "teams" in answers:
             self._read["teams"].add(name)
 
@@ -101,32 +108,98 @@ class MetadataLanding:
         team, answers = part.team or {}, part.answers
         team_id = team["id"]
         if "areas" in answers:
-            self._put(TEAM_AREAS, team_id, rows_of.team_area_rows(team_id, answers["areas"]))
+            areas = [("", answers["areas"])]
+            self._put(TEAM_AREAS, team_id, part, areas, lambda found: rows_of.team_area_rows(team_id, found))
         if "iterations" in answers:
-            rows = [rows_of.team_iteration_row(team_id, record) for record in answers["iterations"]]
-            self._put(TEAM_ITERATIONS, team_id, rows)
+            iterations = [(_name(record), record) for record in answers["iterations"]]
+            self._put(
+                TEAM_ITERATIONS,
+                team_id,
+                part,
+                iterations,
+                lambda record: [rows_of.team_iteration_row(team_id, record)],
+            )
         if "settings" in answers:
-            self._put(TEAMS, team_id, [rows_of.team_row(part.project, team, answers["settings"])])
-        self._boards(team_id, answers)
+            settings = [("", answers["settings"])]
+            self._put(TEAMS, team_id, part, settings, lambda found: [rows_of.team_row(part.project, team, found)])
+        if "boards" in answers:
+            self._boards(part, team_id)
         for name, answer in answers.items():
             kind, _, guid = name.partition("/")
             if kind == "capacities":
-                members = answer.get("value") or answer.get("teamMembers") or []
-                rows = rows_of.capacity_rows(team_id, guid, members, self.people)
-                self._put(CAPACITIES, f"{team_id}:{guid}", rows)
+                self._put(
+                    CAPACITIES, f"{team_id}:{guid}", part, [(guid, answer)], partial(self._capacities, team_id, guid)
+                )
             elif kind == "days_off":
-                self._put(TEAM_DAYS_OFF, f"{team_id}:{guid}", [rows_of.team_days_off_row(team_id, guid, answer)])
+                make = partial(self._days_off, team_id, guid)
+                self._put(TEAM_DAYS_OFF, f"{team_id}:{guid}", part, [(guid, answer)], make)
 
-    def _boards(self, team_id: str, answers: Mapping[str, Any]) -> None:
-        """Complete only with the columns of every board."""
-        boards = answers.get("boards")
-        if boards is not None and all(f"columns/{board['id']}" in answers for board in boards):
-            rows = [
-                row for board in boards for row in rows_of.board_rows(team_id, board, answers[f"columns/{board['id']}"])
-            ]
-            self._put(BOARDS, team_id, rows)
+    def _capacities(self, team_id: str, guid: str, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+        members = answer.get("value") or answer.get("teamMembers") or []
+        return rows_of.capacity_rows(team_id, guid, members, self.people)
 
-    def _put(self, stream: str, owner: str, rows: Iterable[dict[str, Any]]) -> None:
-        """Rows of one project, team or iteration: all of them there are, or there would be none."""
-        self._rows[stream] += rows
-        self._read[stream].add(owner)
+    def _days_off(self, team_id: str, guid: str, answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [rows_of.team_days_off_row(team_id, guid, answer)]
+
+    def _boards(self, part: Part, team_id: str) -> None:
+        """Each board with its columns; complete only with those of every board."""
+        answers, found = part.answers, part.answers["boards"]
+        known = [board for board in found if not _has_id(board) or f"columns/{board['id']}" in answers]
+        self._put(
+            BOARDS,
+            team_id,
+            part,
+            [(_name(board), board) for board in known],
+            lambda board: rows_of.board_rows(team_id, board, answers[f"columns/{board['id']}"]),
+        )
+        if len(known) < len(found):  # what was refused is an error already
+            self._read[BOARDS].discard(team_id)
+
+    def _put(
+        self,
+        stream: str,
+        owner: str,
+        part: Part,
+        records: Iterable[tuple[str, Any]],
+        make: Callable[[Any], Iterable[dict[str, Any]]],
+    ) -> None:
+        """Rows of one project, team or iteration, of (name, record) pairs.
+
+        An odd record is an error of the part. Then the others are landed, and none is taken for deleted.
+        """
+        errors = len(part.errors)
+        pairs = [(name, self._made(stream, part, name, lambda r=record: list(make(r)))) for name, record in records]  # type: ignore[misc]
+        schema = STREAMS[stream].schema
+        try:
+            pa.Table.from_pylist([row for _, rows in pairs for row in rows], schema)
+        except ODD:
+            pairs = [(name, self._made(stream, part, name, lambda r=rows: _fitting(r, schema))) for name, rows in pairs]  # type: ignore[misc]
+        self._rows[stream] += [row for _, rows in pairs for row in rows]
+        if len(part.errors) == errors:
+            self._read[stream].add(owner)
+
+    def _made(self, stream: str, part: Part, name: str, make: Callable[[], Rows]) -> Rows:
+        try:
+            return make()
+        except ODD as error:
+            what = f"{stream.partition('/')[2].replace('_', ' ')} {name}".strip()
+            part.errors.append(odd_record(self.writer.connection.id, what, error))
+            return []
+
+
+def _fitting(rows: Rows, schema: pa.Schema) -> Rows:
+    """The same rows, or one of ODD if a value is of another type than its column."""
+    pa.Table.from_pylist(rows, schema)
+    return rows
+
+
+def _has_id(record: Any) -> bool:
+    return isinstance(record, dict) and isinstance(record.get("id"), str)
+
+
+def _name(record: Any) -> str:
+    return f"'{record.get('name') or record.get('id')}'" if isinstance(record, dict) else "without a name"
+
+
+def _named(nodes: Iterable[tuple[bool, str, Any]]) -> list[tuple[str, Any]]:
+    return [(f"'{node[1]}'", node) for node in nodes]

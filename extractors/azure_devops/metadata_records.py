@@ -79,51 +79,45 @@ def team_iteration_row(team_id: str, record: Mapping[str, Any]) -> dict[str, Any
     )
 
 
-def node_rows(project: str, roots: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of azure_devops/areas and azure_devops/iterations: every node of both trees."""
-    areas: list[dict[str, Any]] = []
-    iterations: list[dict[str, Any]] = []
+def nodes_of(roots: Sequence[Mapping[str, Any]]) -> Iterator[tuple[bool, str, Mapping[str, Any]]]:
+    """Every node of both trees: whether it is an area, its path, and the node."""
     for root in roots:
         is_area = str(root.get("structureType", "")).lower() == "area"
-        for path, node in _walk(root, root["name"]):
-            bare = {key: value for key, value in _without_links(node).items() if key != "children"}
-            guid = node["identifier"]
-            if is_area:
-                areas.append(
-                    _row(
-                        guid,
-                        bare,
-                        area_id=str(node["id"]),
-                        area_guid=guid,
-                        project=project,
-                        area_path=path,
-                        name=node["name"],
-                    )
-                )
-                continue
-            dates = node.get("attributes") or {}
-            iterations.append(
-                _row(
-                    guid,
-                    bare,
-                    iteration_id=str(node["id"]),
-                    iteration_guid=guid,
-                    project=project,
-                    iteration_path=path,
-                    name=node["name"],
-                    start_date=day_of(dates.get("startDate")),
-                    finish_date=day_of(dates.get("finishDate")),
-                )
-            )
-    return areas, iterations
+        yield from ((is_area, path, node) for path, node in _walk(root, str(root.get("name"))))
+
+
+def area_row(project: str, path: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    return _row(
+        node["identifier"],
+        _bare(node),
+        area_id=str(node["id"]),
+        area_guid=node["identifier"],
+        project=project,
+        area_path=path,
+        name=node["name"],
+    )
+
+
+def iteration_row(project: str, path: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    dates = node.get("attributes") or {}
+    return _row(
+        node["identifier"],
+        _bare(node),
+        iteration_id=str(node["id"]),
+        iteration_guid=node["identifier"],
+        project=project,
+        iteration_path=path,
+        name=node["name"],
+        start_date=day_of(dates.get("startDate")),
+        finish_date=day_of(dates.get("finishDate")),
+    )
 
 
 def cut_node(roots: Sequence[Mapping[str, Any]]) -> str | None:
     """The path of a node whose children were left out of the answer, if there is one."""
-    for root in roots:
-        for path, node in _walk(root, root["name"]):
-            if node.get("hasChildren") and not node.get("children"):
-                return path
+    for _, path, node in nodes_of(roots):
+        if node.get("hasChildren") and not node.get("children"):
+            return path
     return None
 
 
@@ -237,7 +231,11 @@ def day_of(text: str | None) -> date | None:
 def _walk(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield path, node
     for child in node.get("children") or []:
-        yield from _walk(child, f"{path}\\{child['name']}")
+        yield from _walk(child, f"{path}\\{child.get('name')}")
+
+
+def _bare(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in _without_links(node).items() if key != "children"}
 
 
 def _without_links(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class People:
 
     def see(self, identity: Any, *, is_hint: bool = False) -> str | None:
         """The person's id; None for nobody. A hint says who it is, but changes nothing that is known of them."""
+        identity = _plain(identity)
         if not identity:
             return None
         name, mail = _name_and_mail(identity)
@@ -99,6 +100,13 @@ def known_people(landing: Landing, connection_id: str) -> People:
     found = table.scan(table.files(connection_id), ["user_id", "email", "descriptor", "batch_id"], connection_id)
     rows = found.filter(pc.is_in(found["batch_id"], pa.array(list(sequences), pa.string()))).to_pylist()
     return People(sorted(rows, key=lambda row: sequences[row["batch_id"]]))
+
+
+def _plain(identity: Any) -> Any:
+    """A text, or an object of texts and flags; None for what is neither: nobody can be known by it."""
+    if isinstance(identity, Mapping):
+        return {key: value for key, value in identity.items() if isinstance(value, (str, bool))}
+    return identity if isinstance(identity, str) else None
 
 
 def _name_and_mail(identity: Any) -> tuple[str | None, str | None]:

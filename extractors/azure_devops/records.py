@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec.structs import astuple
 
+from extractors.azure_devops.isolation import BrokenRevision
 from extractors.azure_devops.people import People
 from extractors.errors import ConfigError
 from extractors.rows import digest
@@ -57,6 +58,7 @@ FIELDS: Mapping[str, str] = {
 }
 # Without these a revision says nothing; the others may be absent from an older server or another process.
 NEEDED = ("changed_at", "changed_by", "created_at", "project", "item_type", "state", "area_path", "iteration_path")
+INDISPENSABLE = ("changed_at", "created_at", "project", "item_type", "state")  # of these, in every single revision
 PERSONS = ("changed_by", "assigned_to")
 ESTIMATES = ("points", "effort", "size")  # processes use one of them
 HOURS = ("original_estimate_hours", "remaining_hours", "completed_hours")
@@ -73,14 +75,15 @@ class RevisionReader:
         named = msgspec.defstruct("Fields", fields, gc=False)
         self.form = msgspec.defstruct("Revision", [("id", int), ("rev", int), ("fields", named)], gc=False)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.form)
+        self.broken: list[BrokenRevision] = []  # revisions that are in no table; whoever asks for tables looks here
 
     @property
     def asked_fields(self) -> list[str]:
         return list(self.names.values())
 
     def table(self, raws: Sequence[msgspec.Raw], sent_at: datetime) -> pa.Table:
-        """Columns of azure_devops/revisions, in the order of the feed."""
-        records = list(map(self._decoder.decode, raws))
+        """Columns of azure_devops/revisions, in the order of the feed, without those revisions that are `broken`."""
+        records, raws = self._decoded(raws)
         payloads = list(map(bytes, raws))
         see = self.people.see_json
         found = dict(zip(FIELDS, zip(*[astuple(record.fields) for record in records], strict=True), strict=False))
@@ -109,7 +112,37 @@ class RevisionReader:
         columns |= {name: texts(of[name]) for name in TEXT_FIELDS}
         columns |= {name: numbers(of[name]) for name in HOURS}
         schema = STREAMS[REVISIONS].schema
-        return pa.table({name: _as_column(values, schema.field(name).type) for name, values in columns.items()})
+        table = pa.table({name: _as_column(values, schema.field(name).type) for name, values in columns.items()})
+        return self._with_what_is_needed(table)
+
+    def _decoded(self, raws: Sequence[msgspec.Raw]) -> tuple[list[Any], Sequence[msgspec.Raw]]:
+        """Typed revisions and their JSON. All at once; one by one only if there is an odd one among them."""
+        try:
+            return list(map(self._decoder.decode, raws)), raws
+        except msgspec.ValidationError:
+            pairs = [(record, raw) for raw in raws if (record := self._decoded_one(raw)) is not None]
+            return [record for record, _ in pairs], [raw for _, raw in pairs]
+
+    def _decoded_one(self, raw: msgspec.Raw) -> Any:
+        try:
+            return self._decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            content = msgspec.json.decode(raw)
+            known = content if isinstance(content, dict) else {}
+            item_id, rev = (value if type(value := known.get(name)) is int else None for name in ("id", "rev"))
+            self.broken.append(BrokenRevision(item_id, rev, str(error)))
+            return None
+
+    def _with_what_is_needed(self, table: pa.Table) -> pa.Table:
+        """Without revisions that no history can be made of."""
+        for name in INDISPENSABLE:
+            if not table[name].null_count:
+                continue
+            for row in table.filter(pc.is_null(table[name])).select(["item_id", "rev"]).to_pylist():
+                problem = f"{self.names.get(name, name)} is missing, or in an unknown form"
+                self.broken.append(BrokenRevision(int(row["item_id"]), row["rev"], problem))
+            table = table.filter(pc.is_valid(table[name]))
+        return table
 
 
 def _field(ours: str, theirs: str) -> tuple[str, Any, Any]:

@@ -6,7 +6,8 @@ get lost where items are out of the account's sight while the feed passes them: 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -49,10 +50,17 @@ def last_revisions(client: AzureDevOpsClient, warn: Callable[[str], None]) -> La
     heads = [
         (head.id, head.rev)
         for page in read_feed(client.connection.id, "the list of last revisions", client.latest_only, None, warn)
-        for head in map(_head.decode, page.values)
+        for head in _heads(page.values)
     ]
     pairs = np.array(heads, np.int64).reshape(-1, 2)
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     ids, revisions = pairs[order, 0], pairs[order, 1]
     is_last = np.append(ids[1:] != ids[:-1], True) if len(ids) else np.empty(0, np.bool_)
     return LastRevisions(ids[is_last], revisions[is_last])
+
+
+def _heads(raws: list[msgspec.Raw]) -> Iterator[_Head]:
+    """Without odd ones: what is wrong with an item shows, and is named, where its revisions are read."""
+    for raw in raws:
+        with contextlib.suppress(msgspec.ValidationError):
+            yield _head.decode(raw)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from extractors.errors import AccessDenied, NotFound, TooManyDeleted
-from tests.extractors.azure_devops_server import BOB, Organisation
+from tests.extractors.azure_devops_server import BOB, Fault, Organisation
 from tests.extractors.azure_devops_site import HURRIED, NOW, Site, coverage
 
 
@@ -35,6 +35,31 @@ def test_deleted_restored_and_destroyed_items(site: Site, organisation: Organisa
     organisation.destroyed.discard(8)  # it was a permission that was missing, and is back
     site.run()
     assert set(site.rows("deleted_items")) == {"4", "6"}
+
+
+def test_a_broken_recycle_bin_is_named_and_nothing_in_it_counts_as_destroyed(
+    site: Site, organisation: Organisation
+) -> None:
+    for item_id in (2, 4):
+        organisation.delete(item_id)
+    entry = dict(organisation.bin[2])
+    organisation.bin[2]["id"] = None
+    broken = site.run()
+    assert [failure.subject for failure in broken.failures] == ["an entry of the recycle bin of project 'Bank'"]
+    assert set(site.rows("deleted_items")) == {"4"}
+    organisation.bin[2] = entry
+
+    def down(_: str, path: str) -> None:
+        if "recyclebin" in path and "ids=" in organisation.requests[-1]:
+            raise Fault(500, {"message": "down"})
+
+    organisation.faults = [down]
+    (failure,) = site.run().failures
+    assert "the recycle bin of project 'Bank'" in str(failure)
+    assert set(site.rows("deleted_items")) == {"4"}
+    organisation.faults = []
+    assert site.run().is_complete
+    assert {key: row["is_destroyed"] for key, row in site.rows("deleted_items").items()} == {"2": False, "4": False}
 
 
 def test_too_many_missing_items_of_a_project_stop_its_deletions(site: Site, organisation: Organisation) -> None:

@@ -27,6 +27,10 @@ from extractors.errors import ConfigError
 
 SPECS = Path(__file__).parents[2].parent / "shared" / "specs" / "ado"
 SENT = datetime(2026, 1, 1, tzinfo=UTC)
+USUAL = {
+    "System.ChangedDate": "2026-01-02T00:00:00Z", "System.CreatedDate": "2026-01-01T00:00:00Z",
+    "System.TeamProject": "Shop", "System.WorkItemType": "Bug", "System.State": "New",
+}  # fmt: skip
 recorded = pytest.mark.skipif(not SPECS.is_dir(), reason="the vendor's descriptions are not here")
 
 
@@ -41,7 +45,7 @@ def feed(path: str) -> FeedPage:
 
 
 def revision(**fields: Any) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode({"id": 7, "rev": 2, "fields": fields}))
+    return msgspec.Raw(msgspec.json.encode({"id": 7, "rev": 2, "fields": {**USUAL, **fields}}))
 
 
 def read(**fields: Any) -> dict[str, Any]:
@@ -94,7 +98,9 @@ def test_recorded_metadata() -> None:
     states = example("workItemTypeStates/GET__workitem_type_states.json")["value"]
     assert rows_of.state_rows("P", "Bug", states)[2]["record_id"] == "P:Bug:CustomState"
     root = example("classificationNodes/GET__wit_classificationNodes_iterations__depth-2.json")
-    _, iterations = rows_of.node_rows("Fabrikam-Fiber-Git", [root])
+    nodes = list(rows_of.nodes_of([root]))
+    assert not any(is_area for is_area, _, _ in nodes)
+    iterations = [rows_of.iteration_row("Fabrikam-Fiber-Git", path, node) for _, path, node in nodes]
     assert "Fabrikam-Fiber-Git\\Release 1\\Sprint 4" in {row["iteration_path"] for row in iterations}
     listing = example("iterations/GET__work_teamsettings_iterations__timeframe-_timeframe_.json")
     items = msgspec.json.decode(json.dumps(listing).encode(), type=Collection).items
@@ -106,14 +112,44 @@ def test_recorded_metadata() -> None:
 
 def test_fields_of_changed_types_are_kept_and_never_stop_a_page() -> None:
     row = read(**{
-        "System.ChangedDate": None, "System.Title": 12, "System.Tags": None, "System.AssignedTo": "Ann <ann@x.org>",
+        "System.Reason": "", "System.Title": 12, "System.Tags": None, "System.AssignedTo": "Ann <ann@x.org>",
         "Microsoft.VSTS.Scheduling.StoryPoints": "many", "Microsoft.VSTS.Scheduling.Effort": "3.5",
-        "Microsoft.VSTS.Common.Priority": {"odd": True}, "System.ChangedBy": {"name": "nobody"}, "System.State": "",
+        "Microsoft.VSTS.Common.Priority": {"odd": True}, "System.ChangedBy": {"name": "nobody"},
     })  # fmt: skip
-    assert (row["updated_at"], row["title"], row["points"], row["tags"]) == (None, "12", 3.5, [])
+    assert (row["title"], row["points"], row["tags"]) == ("12", 3.5, [])
     assert (row["priority"], row["assigned_to_id"], row["changed_by_id"]) == ('{"odd":true}', "ann@x.org", None)
-    assert row["state"] is None
+    assert row["reason"] is None
     assert (row["is_blocked"], row["is_item_deleted"]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("odd", "known_as", "problem"),
+    [
+        ({"id": 7, "rev": "two", "fields": {}}, (7, None), "Expected `int`"),
+        ({"rev": 2, "fields": {}}, (None, 2), "missing required field `id`"),
+        ({"id": 7, "rev": 2, "fields": None}, (7, 2), "Expected `object`"),
+        ([], (None, None), "Expected `object`"),
+        ({"System.ChangedDate": "soon"}, (7, 2), "System.ChangedDate is missing"),
+        ({"System.State": ""}, (7, 2), "System.State is missing"),
+    ],
+)
+def test_a_broken_revision_leaves_the_others(odd: Any, known_as: tuple[Any, Any], problem: str) -> None:
+    broken = revision(**odd) if "System" in str(odd) else msgspec.Raw(msgspec.json.encode(odd))
+    good = msgspec.Raw(bytes(revision()).replace(b'"id":7', b'"id":8'))
+    reader = RevisionReader(dict(FIELDS), People())
+    assert reader.table([broken, good], SENT)["record_id"].to_pylist() == ["8:2"]
+    (one,) = reader.broken
+    assert (one.item_id, one.rev) == known_as
+    assert problem in one.problem
+
+
+def test_numbers_of_any_size_and_kind() -> None:
+    """What no column can hold is NULL, or a text; it never stops a page."""
+    huge = 2**70
+    row = read(**{"System.AreaId": huge, "Microsoft.VSTS.Scheduling.Effort": huge, "System.CommentCount": 2.7})
+    assert (row["area_id"], row["points"], row["comment_count"]) == (str(huge), float(huge), 2)
+    odd = read(**{"Microsoft.VSTS.Scheduling.Effort": True, "System.CommentCount": True, "System.AreaId": 0})
+    assert (odd["points"], odd["comment_count"], odd["area_id"]) == (None, None, "0")
 
 
 def test_blocked_is_a_field_or_a_tag() -> None:
