@@ -111,8 +111,14 @@ class SprintReports:
         """
         if not self._limit:
             return [Coverage(STREAM, reason="not asked for: sprint_reports = 0")]
-        for sprint, report, chart in self._reports:
-            self._land(sprint, report, chart)
+        read = {sprint.sprint_id for sprint, _, _ in self._reports}
+        rows = [
+            row
+            for sprint, report, chart in self._reports
+            for row in report_rows(sprint, report.contents, chart.entries.get(sprint.sprint_id))
+        ]
+        if read:
+            self._writer.replace(STREAM, rows, lambda key: key.partition(":")[0] in read)
         count = len(self._wanted)
         if self._reason is None:
             return [Coverage(STREAM, expected=count, got=count)]
@@ -131,11 +137,6 @@ class SprintReports:
     def _report(self, sprint: ClosedSprint) -> SprintReport:
         asked = {"rapidViewId": sprint.board_id, "sprintId": sprint.sprint_id}
         return self._client.http.get(f"{CHARTS}/sprintreport", SprintReport, asked).value
-
-    def _land(self, sprint: ClosedSprint, report: SprintReport, chart: VelocityChart) -> None:
-        rows = list(report_rows(sprint, report.contents, chart.entries.get(sprint.sprint_id)))
-        begin = f"{sprint.sprint_id}:"
-        self._writer.replace(STREAM, rows, lambda key: key.startswith(begin))
 
 
 def latest_closed(board: Board, limit: int) -> Iterator[ClosedSprint]:

@@ -118,11 +118,14 @@ class Worklogs:
             since = page.until
 
     def _land(self, ids: list[int]) -> None:
+        if not ids:
+            return
         chunks = [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
+        landed = self._alive("jira/issues")["record_id"].combine_chunks()
         for _, found in in_parallel(self._fetch, chunks, THREADS):
             rows = self._rows(found)
-            known = self._landed({row["issue_id"] for row in rows})
-            self._writer.append(STREAM, [row for row in rows if row["issue_id"] in known])
+            is_of_landed = pc.is_in(pa.array([row["issue_id"] for row in rows], pa.string()), landed).to_pylist()
+            self._writer.append(STREAM, [row for row, is_kept in zip(rows, is_of_landed, strict=True) if is_kept])
 
     def _fetch(self, chunk: list[int]) -> list[msgspec.Raw]:
         return self._client.http.post(f"{self._client.api}/worklog/list", list[msgspec.Raw], {"ids": chunk}).value
@@ -136,12 +139,6 @@ class Worklogs:
             except (msgspec.ValidationError, ValueError) as error:
                 self._odd = self._odd or str(error)
         return rows
-
-    def _landed(self, issue_ids: set[str]) -> set[str]:
-        """Which of the issues are landed and not deleted."""
-        landing, connection_id = self._writer.landing, self._writer.connection.id
-        found = landing.latest("jira/issues", connection_id, ["record_id", "is_deleted"], sorted(issue_ids))
-        return set(found.filter(pc.invert(found["is_deleted"]))["record_id"].to_pylist())
 
     # -- what the feed does not tell ---------------------------------------------------------------
 
@@ -226,7 +223,8 @@ def worklog_row(body: bytes, issue_id: str | None = None) -> Json:
     issue_id = worklog.issue_id or issue_id
     if issue_id is None:
         raise msgspec.ValidationError("Object missing required field `issueId`")
-    payload = {name: value for name, value in msgspec.json.decode(body).items() if name != "comment"}
+    payload = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    payload.pop("comment", None)
     return {
         "record_id": worklog.id,
         "updated_at": instant_of(worklog.updated) if worklog.updated else None,

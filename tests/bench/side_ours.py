@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from extractors.jira.source import JiraSource
 from extractors.landing import Landing, Run
 
 CONNECTION = "bench"
+STARTED = time.process_time()  # seconds of CPU that the start of the program and its imports took
 
 
 def main(url: str, home: str) -> None:
@@ -23,7 +25,7 @@ def main(url: str, home: str) -> None:
     if not report.is_complete:
         raise SystemExit("\n".join(map(str, report.failures)))
     landed = {name: count.landed for name, count in report.streams.items()}
-    sys.stdout.write(json.dumps({"requests": report.requests, "landed": landed}) + "\n")
+    sys.stdout.write(json.dumps({"requests": report.requests, "landed": landed, "start_cpu": STARTED}) + "\n")
 
 
 if __name__ == "__main__":
