@@ -73,8 +73,8 @@ class Limit:
     ratio: float
 
     def deletions(self, project: str, known: int, gone: int, walked: int) -> TooManyDeleted | None:
-        """The error that stops the deletions of a project. A project that is empty all of a sudden always does."""
-        if walked and self._allows(known, gone):
+        """The error that stops the deletions of a project. One that is empty at once does, unless the ratio is 1."""
+        if self.ratio >= 1 or (walked and self._allows(known, gone)):
             return None
         return TooManyDeleted(
             self.connection_id,

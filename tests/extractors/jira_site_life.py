@@ -83,18 +83,18 @@ class SiteLife(Life):
             del self.sprints[sprint.number]
         else:
             sprint.state = {"future": "active", "active": "closed"}.get(sprint.state, "closed")
-        self._put_boards()
+        self.put_boards()
 
     def begin_sprint(self) -> None:
         self._last_sprint += 1
         self.sprints[self._last_sprint] = Sprint(self._last_sprint, f"Sprint {self._last_sprint}")
-        self._put_boards()
+        self.put_boards()
 
     def refilter(self, _: Issue) -> None:
         """Somebody edits the filter of a board."""
         board = self.dice.choice(list(FILTERS))
         self.filters[board] = self.dice.choice(FILTERS[board])
-        self._put_boards()
+        self.put_boards()
 
     def delete(self, issue: Issue) -> None:
         """Its links go with it, and the issues at their other ends do not say so."""
@@ -173,9 +173,9 @@ class SiteLife(Life):
         known = [{"id": one, "name": one, "schema": {"type": "string"}} for one in ("summary", "status", "issuelinks")]
         fields = [*known, {"id": number, "name": "Sprint", "schema": schema}]
         self.store.put_resources("field", [(str(one["id"]), "", one) for one in fields])
-        self._put_boards()
+        self.put_boards()
 
-    def _put_boards(self) -> None:
+    def put_boards(self) -> None:
         put, agile = self.store.put_resources, f"{BASE}/rest/agile/1.0"
         kinds = {board: "kanban" if board == KANBAN else "scrum" for board in FILTERS}
         put("filter", [(str(10_000 + b), "", {"id": str(10_000 + b), "name": f"f{b}", "jql": jql})
