@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from extractors.azure_devops.client import AzureDevOpsClient
+from extractors.azure_devops.client import AzureDevOpsClient, asks_too_much
 from extractors.azure_devops.items import Ids
 from extractors.errors import BadRequest, SchemaChanged
 
-LIMIT = 20_000  # VS402337
+LIMIT = 20_000
 TOP = LIMIT - 1
 FIRST_WIDTH = 1 << 20
 
@@ -29,7 +29,7 @@ def _slices(client: AzureDevOpsClient, project_id: str) -> Iterator[list[int]]:
         try:
             ids = client.query_ids(project_id, _query(last, width), TOP)
         except BadRequest as error:
-            if "VS402337" not in error.detail or width == 1:
+            if not asks_too_much(error) or width == 1:
                 raise
             width = good_width if width is None else max(1, width // 2)
             continue

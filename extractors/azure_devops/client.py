@@ -25,6 +25,7 @@ FEED_PAGE = 1000  # the most that the revisions feed gives
 BATCH = 200  # the most ids of one call (VS403474)
 THREADS = 12  # requests at the same time, where they do not depend on one another
 NODE_DEPTH = 14  # the deepest tree that the tool allows
+_TOO_MUCH = ("VS402337", "VS402335")  # more than 20,000 results; longer than 30 seconds
 _LATEST_VERSION = re.compile(r"supports is (\d+\.\d+)")
 
 
@@ -244,6 +245,11 @@ class AzureDevOpsClient:
         if not isinstance(found, list):
             raise SchemaChanged(self.connection.id, path, detail="The answer is no list")
         return found
+
+
+def asks_too_much(refusal: BadRequest) -> bool:
+    """Whether the tool refused a query for its size or time, so that a part of it may be answered."""
+    return any(code in refusal.detail for code in _TOO_MUCH)
 
 
 def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extractors.azure_devops.client import THREADS, AzureDevOpsClient
+from extractors.azure_devops.client import THREADS, AzureDevOpsClient, asks_too_much
 from extractors.azure_devops.isolation import each_by_itself
 from extractors.azure_devops.items import Ids
 from extractors.azure_devops.links import HIERARCHY, LINKS, TO_PARENT, parent_rows
@@ -25,7 +25,6 @@ from extractors.connection import Coverage
 from extractors.errors import BadRequest, ExtractError, NotFound
 from extractors.writing import Writer
 
-TOO_MANY = "VS402337"
 ID_SPACE = 1 << 31  # the tool's ids are 32-bit numbers
 MOST_ITEMS = 20_000  # of one run: beyond that something else is wrong
 
@@ -39,7 +38,7 @@ def live_parents(client: AzureDevOpsClient, project: str) -> Ids:
         try:
             links = client.query_links(_query(project, low, high))
         except BadRequest as error:
-            if TOO_MANY not in error.detail or high - low <= 1:
+            if not asks_too_much(error) or high - low <= 1:
                 raise
             middle = (low + high) // 2
             ranges += [(low, middle), (middle, high)]

@@ -48,6 +48,7 @@ class Organisation:
         self.sprints = 3
         self.page_size = 1000
         self.wiql_limit = 20_000
+        self.wiql_refusal = "VS402337: The number of work items returned exceeds the size limit of 20000."
         self.lacking_fields: set[str] = set()
         self.clock = START
         self.now: datetime | None = None  # what the server's Date header says; None: the real time
@@ -270,9 +271,7 @@ class Organisation:
         low, high = int(bounds[1]), int(bounds[2] or 10**9)
         found = [item_id for item_id in self.live(self.project_name(project)) if low < item_id <= high]
         if len(found) > self.wiql_limit:
-            raise Fault(
-                400, {"message": "VS402337: The number of work items returned exceeds the size limit of 20000."}
-            )
+            raise Fault(400, {"message": self.wiql_refusal})
         return {"queryType": "flat", "workItems": [{"id": item_id} for item_id in found[: int(query["$top"])]]}
 
     def parents(self) -> dict[tuple[int, int], dict[str, Any]]:
@@ -297,7 +296,7 @@ class Organisation:
             if facts["isActive"] and child in live and parent in own and low < parent <= high
         ]
         if len(pairs) > self.wiql_limit:
-            raise Fault(400, {"message": "VS402337: The number of work items returned exceeds the size limit."})
+            raise Fault(400, {"message": self.wiql_refusal})
         rel = "System.LinkTypes.Hierarchy-Forward"
         links = [{"rel": rel, "source": {"id": parent}, "target": {"id": child}} for child, parent in pairs]
         heads = [{"rel": None, "source": None, "target": {"id": parent}} for _, parent in pairs]

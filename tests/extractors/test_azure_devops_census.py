@@ -159,6 +159,9 @@ def test_a_hidden_project_and_a_deleted_one_are_told_apart(site: Site, organisat
     assert site.rows("deleted_items") == {}
 
 
+SLOW = "VS402335: The query exceeded the maximum allowed execution time (30 seconds)."
+
+
 def test_the_census_goes_beyond_twenty_thousand_items(site: Site, organisation: Organisation) -> None:
     from extractors.azure_devops.census import live_ids
     from extractors.azure_devops.client import AzureDevOpsClient
@@ -170,7 +173,9 @@ def test_the_census_goes_beyond_twenty_thousand_items(site: Site, organisation: 
     for limit in (10**6, 20_000, 700):  # as the tool does with $top, without it, and far below
         organisation.wiql_limit = limit
         assert live_ids(client, shop).tolist() == ids
-    assert site.asked("wiql") < 400
+    organisation.wiql_refusal = SLOW
+    assert live_ids(client, shop).tolist() == ids
+    assert site.asked("wiql") < 600
 
 
 def test_what_happened_while_an_item_was_out_of_sight_is_fetched(site: Site, organisation: Organisation) -> None:
