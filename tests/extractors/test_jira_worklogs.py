@@ -127,7 +127,7 @@ def test_a_token_whose_scopes_hold_no_worklogs_is_a_reason(tmp_path: Path, own: 
     assert until(tmp_path / "pmo") == 0
     limiters._limiters.clear()
     (line,) = [line for line in JiraSource(jira(own.cloud)).check() if line.subject == "worklogs"]
-    assert line.level == ("warn" if match in ("worklog/updated", "worklog/") else "ok")
+    assert line.level == ("ok" if match == "worklog/deleted" else "warn")
     own.faults()
     extract(tmp_path / "fresh", own.cloud)
     extract(tmp_path / "pmo", own.cloud)
