@@ -158,6 +158,7 @@ class Batch:
         self.batch_id = uuid.uuid4().hex
         self.opened_at = datetime.now(UTC) + run.clock_offset
         self._buffers: dict[str, list[pa.Table]] = {}
+        self._sizes: dict[str, int] = {}  # bytes of the buffers
         self._own: dict[str, list[_Appended]] = {}  # what this batch appended, by stream
         self._repeated: set[str] = set()  # streams of which the batch may hold a record more than once
         self._written: dict[str, tuple[int, list[str]]] = {}
@@ -185,7 +186,8 @@ class Batch:
         table = self._remembered(stream, table) if are_new else self._only_changed(stream, table)
         if table.num_rows:
             self._buffers.setdefault(stream, []).append(table)
-            if sum(part.nbytes for part in self._buffers[stream]) > _FLUSH_BYTES:
+            self._sizes[stream] = self._sizes.get(stream, 0) + table.nbytes
+            if self._sizes[stream] > _FLUSH_BYTES:
                 self._flush(stream)
         return int(table.num_rows)
 
@@ -212,6 +214,7 @@ class Batch:
 
     def _flush(self, stream: str) -> None:
         parts = self._buffers.pop(stream, [])
+        self._sizes.pop(stream, None)
         if not parts:
             return
         table = pa.concat_tables(parts)

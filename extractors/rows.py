@@ -24,6 +24,11 @@ def digest(*parts: bytes | Raw) -> str:
     return hashlib.blake2b(b"".join((lengths, b"|", *parts)), digest_size=16).hexdigest()
 
 
+def digests(parts: Sequence[bytes | Raw]) -> list[str]:
+    """The digest of each part: there are millions of them in a first load."""
+    return [hashlib.blake2b(part, digest_size=16).hexdigest() for part in parts]
+
+
 def canonical_json(value: Any) -> str:
     """The same text for the same value, whatever the order of its keys."""
     return msgspec.json.encode(value, order="sorted").decode()

@@ -25,7 +25,7 @@ from extractors.jira.documents import (
 )
 from extractors.jira.fields import AttributeNames, FieldRoles
 from extractors.jira.sprint_field import sprint_values
-from extractors.rows import canonical_json, digest
+from extractors.rows import canonical_json, digest, digests
 from extractors.text import repair_json
 
 __all__ = ["IssueRows", "column_of", "instant_of", "issue_decoder", "number_of", "user_row"]
@@ -136,7 +136,7 @@ class IssueRows:
     ) -> list[bytes]:
         """Take in an issue's histories; their hashes."""
         changes = self._changes
-        hashes = [digest(body) for body in bodies]
+        hashes = digests(bodies)
         changes.hashes += hashes
         changes.histories += histories
         changes.payloads += bodies
