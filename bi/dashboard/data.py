@@ -145,6 +145,7 @@ def _notes(connection: duckdb.DuckDBPyConnection, data: dict[str, Any], limits: 
         ("answers", "all_answers", "answers to surveys"),
         ("scopes", "all_scopes", "scopes"),
         ("hygiene", "all_findings", "findings of data hygiene"),
+        ("restatements", "all_restatements", "restatements"),
     ):
         row = connection.execute(f"select count(*) from {table}").fetchone()
         total, shown = int(row[0]) if row else 0, len(data[name]["rows"])

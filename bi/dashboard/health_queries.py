@@ -18,9 +18,27 @@ HEALTH_PREPARE: dict[str, Query] = {
         empty="select ''::varchar as finding_key, 0 as position limit 0",
     ),
     "all_restatements": _query(
-        "from kpi_restatement where policy_id = getvariable('policy')",
+        """
+        from kpi_restatement
+        where policy_id = getvariable('policy') and scope_type in ('all', 'portfolio', 'team', 'project')
+        """,
         "kpi_restatement",
         empty="select ''::varchar as restatement_key limit 0",
+    ),
+    # The latest first, of these the widest scopes.
+    "shown_restatements": _query(
+        """
+        select found.*, scope.scope_no, sprint.sprint_no,
+            row_number() over (order by restated_at desc, scope_no, kpi_id, found.period_start_date) as position
+        from all_restatements as found
+        join shown_scopes as scope
+            on scope.scope_type = found.scope_type and scope.scope_key = coalesce(found.scope_key, 'all')
+        left join shown_sprints as sprint on sprint.sprint_key = found.sprint_key
+        where found.sprint_key is null or sprint.sprint_no is not null
+        order by position limit getvariable('findings')
+        """,
+        "kpi_restatement",
+        empty="select ''::varchar as restatement_key, 0 as position limit 0",
     ),
 }
 
@@ -75,28 +93,27 @@ HEALTH_QUERIES: dict[str, Query] = {
     "restatements": _query(
         """
         select
-            restatement_key as key, kpi_id as kpi, scope.scope_no as scope, found.period_type as type,
-            found.period_start_date as start, sprint.sprint_no as sprint, first_value as first, old_value as old,
-            new_value as new, old_published_at as since, restated_at as at, cause_text as cause, is_latest as latest
-        from all_restatements as found
-        join shown_scopes as scope
-            on scope.scope_type = found.scope_type and scope.scope_key = coalesce(found.scope_key, 'all')
-        left join shown_sprints as sprint on sprint.sprint_key = found.sprint_key
-        where found.sprint_key is null or sprint.sprint_no is not null
-        order by restated_at desc, kpi, scope, start limit getvariable('findings')
+            restatement_key as key, kpi_id as kpi, scope_no as scope, period_type as type, period_start_date as start,
+            sprint_no as sprint, first_value as first, old_value as old, new_value as new, old_published_at as since,
+            restated_at as at, cause_text as cause, cause_items as items, is_latest as latest
+        from shown_restatements order by position
         """,
         "kpi_restatement",
     ),
+    # Of each the three that weigh most.
     "restatement_items": _query(
         """
         select restatement_key as key, coalesce(item_ref, response_key) as ref, title, source_url as url, change,
             changes as what, old_contribution as old, new_contribution as new, record_count as records
-        from kpi_restatement_item
-        where restatement_key in (
-            select restatement_key from all_restatements order by restated_at desc limit getvariable('findings')
-        )
-        order by restatement_key, ref limit 4 * getvariable('findings')
+        from kpi_restatement_item join shown_restatements using (restatement_key)
+        qualify
+            row_number() over (
+                partition by restatement_key
+                order by abs(coalesce(new_contribution, 0) - coalesce(old_contribution, 0)) desc, ref
+            ) <= 3
+        order by position, ref limit 2 * getvariable('findings')
         """,
+        "kpi_restatement",
         "kpi_restatement_item",
     ),
 }

@@ -214,7 +214,7 @@ from marts.kpi_parity p join (select team_key, min(item_key) as item_key from co
 create table marts.kpi_restatement as
 select md5(kpi_id || scope_key || period_start_date) as restatement_key, kpi_id || scope_key || period_start_date as figure_key, kpi_id, scope_type, scope_key, scope_name, null::varchar as connection_id, period_type, period_start_date, sprint_key, policy_id,
     value + 2 as first_value, now_at() - interval 40 day as first_published_at, value + 1 as old_value, now_at() - interval 20 day as old_published_at, value as new_value, -1.0::double as change_value, now_at() as restated_at, 'run' as run_id,
-    'records' as cause, '1 item left. 2 new records of theirs came since.' as cause_text, 1::bigint as cause_items, true as is_latest
+    'records' as cause, '1 item left. It has 2 new records.' as cause_text, 1::bigint as cause_items, true as is_latest
 from marts.kpi_scorecard where kpi_id = 'throughput' and period_type = 'quarter' and period_start_date = date '2025-10-01' and value is not null;
 create table marts.kpi_restatement_item as
 select r.restatement_key, r.figure_key, r.run_id, i.item_key, null::varchar as response_key, i.connection_id, i.item_ref, i.title, i.source_url, 'left' as change, '2026-03-01 In Progress' as changes, 1.0::double as old_contribution, null::double as new_contribution,

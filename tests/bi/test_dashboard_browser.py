@@ -259,7 +259,7 @@ def test_a_restated_figure_is_marked_and_says_what_it_was(visit: Callable[..., P
     assert "Restated" in card.inner_text()
     assert page.locator(".card .restated").count() == 1
     card.click()
-    assert "1 item left. 2 new records of theirs came since." in page.locator("#evidence").inner_text()
+    assert "1 item left. It has 2 new records." in page.locator("#evidence").inner_text()
     page.locator("#evidence summary").first.click()
     assert "2026-03-01 In Progress" in page.locator("#evidence").inner_text()
     page.keyboard.press("Escape")

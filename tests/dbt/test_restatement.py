@@ -95,7 +95,7 @@ def test_final_figures_that_changed_are_listed_and_no_others(warehouse: duckdb.D
 def test_the_item_and_its_new_records_are_named(warehouse: duckdb.DuckDBPyConnection) -> None:
     row = restatements(warehouse)["throughput", "2024-01-01"]
     assert (row["cause"], row["cause_items"]) == ("records", 1)
-    assert row["cause_text"] == "1 item left. 2 new records of theirs came since."
+    assert row["cause_text"] == "1 item left. It has 2 new records."
     sql = "select * from marts.kpi_restatement_item where restatement_key = ?"
     (item,) = records(warehouse, sql, row["restatement_key"])
     assert (item["item_key"], item["item_ref"], item["change"]) == ("jira:1", "PROJ-1", "left")

@@ -14,6 +14,7 @@ import pytest
 
 from sandbox.organisation import Organisation
 from sandbox.organisation.books import ItemBook, PeriodBook, SprintBook
+from tests.end_to_end.tracing import broken_links
 from tests.end_to_end.workspace import Workspace, serving
 from tests.ports import free_ports
 
@@ -244,3 +245,8 @@ def test_flow_of_every_team(pair: Pair, period_type: str):
     empty = dict.fromkeys(set(ours) - set(theirs), nothing)
     assert {key[0] for key in theirs} == set(CONNECTIONS.values())
     assert differences(ours, {**theirs, **empty}) == []
+
+
+def test_every_value_leads_down_to_the_landed_file(pair: Pair):
+    """`pmo explain`: value, evidence, steps, raw record with run, file and hash; the file holds that record."""
+    assert broken_links(pair.workspace.home) == []

@@ -173,6 +173,9 @@ function restatementRow(row, isNamed) {
       item.records ? el("small", {}, plural(item.records, "new record")) : null,
     ),
   );
+  const rest = row.items - found.length;
+  if (found.length && rest > 0)
+    list.push(el("li", {}, `${number(rest)} more: `, el("code", {}, explainCommand(row.kpi, row))));
   const time = row.sprint === null ? periodName(row.type, row.start) : sprints[row.sprint].name;
   const names = [el("td", {}, kpiName(row.kpi)), el("td", {}, scopeName(scopes[row.scope])), el("td", {}, time)];
   return el(

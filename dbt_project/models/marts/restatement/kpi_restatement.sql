@@ -92,12 +92,13 @@ with
                     || case
                         when cause = 'records'
                         then
-                            '. '
+                            case when cause_items = 1 then '. It has ' else '. They have ' end
                             || {{ counted("record_count", "new record", "new records") }}
-                            || ' of theirs came since.'
+                            || '.'
                         else
-                            '. Nothing new was read of them: a seed (mapping, calendar, policy) was changed, or a sprint,'
-                            || ' a status or a parent that they depend on.'
+                            '. Nothing new was read of '
+                            || case when cause_items = 1 then 'it' else 'them' end
+                            || ': a seed (mapping, calendar, policy) was changed, or a sprint, a status or a parent.'
                     end
             end as cause_text
         from worded
