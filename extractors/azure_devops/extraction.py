@@ -34,7 +34,7 @@ from extractors.azure_devops.mending import mend_histories
 from extractors.azure_devops.metadata import MetadataReader
 from extractors.azure_devops.metadata_landing import TEAMS, MetadataLanding
 from extractors.azure_devops.people import USERS, known_people
-from extractors.azure_devops.records import RevisionReader, field_names
+from extractors.azure_devops.records import REVISIONS, RevisionReader, field_names
 from extractors.azure_devops.revision_census import NOTHING_ASKED
 from extractors.azure_devops.sdk import Site
 from extractors.azure_devops.selection import LostProjects, lost_projects, select_projects
@@ -88,7 +88,7 @@ class Extraction:
             self._land_feeds(reader, before, {project["id"]: project["name"] for project in visible})
             MetadataLanding(self.writer, self.people).land(metadata.result(), visible, lost.hidden)
             self._describe(site.result())
-        items = self._mend(reader, census)
+        items = self._mend(reader, census, before)
         deletions = self._land_deletions(census, items, lost)
         if census is not None:
             land_former_states(self.client, self.writer)
@@ -146,11 +146,12 @@ class Extraction:
         feeds.land_revisions(revisions, reader, selected, before)
         feeds.land_links(links, project_names, selected)
 
-    def _mend(self, reader: RevisionReader, census: Census | None) -> LandedItems:
+    def _mend(self, reader: RevisionReader, census: Census | None, before: LandedItems) -> LandedItems:
         """Make the feeds' rows visible, fetch what they lack, and say what is landed now."""
         if self.writer.batch.has_rows:
             self._commit()
-        items = landed_items(self.landing, self.connection.id)
+        has_new = self.report.count(REVISIONS).landed > 0
+        items = landed_items(self.landing, self.connection.id) if has_new else before
         listed = np.concatenate([np.empty(0, np.int64), *(census.ids if census else {}).values()])
         unknown = np.setdiff1d(listed, items.ids).tolist()
         last = census.last if census else NOTHING_ASKED
