@@ -39,6 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection
                 revision("1", 3, "03-05", remaining_hours=4.0),  # of the same instant
                 revision("1", 4, "03-09", remaining_hours=4.0),
                 revision("2", 1, "03-01"),
+                revision("3", 1, "03-01"),
                 *(revision(item, 1, "03-01", item_type="User Story") for item in ("10", "11", "12")),
             ],
             links=[
@@ -51,6 +52,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection
                 link("2", "10", "03-02"),
                 link("2", "11", "03-04"),  # the tool never said that 10 was left
                 link("2", "10", "03-06", is_active=False),  # … or said it late
+                link("3", "10", "03-02"),
+                link("3", "11", "03-04"),
+                link("3", "11", "03-06", is_active=False),  # 10 does not come back by itself
             ],
             projects=[{"record_id": "p", "project_id": "p", "name": "Project"}],
             states=[{"project": "Project", "item_type": "Task", "state": "New", "category": "Proposed"}],
@@ -87,5 +91,6 @@ def test_a_new_parent_ends_the_one_before(built: duckdb.DuckDBPyConnection) -> N
 
 
 def test_the_item_itself_has_the_parent_of_today(built: duckdb.DuckDBPyConnection) -> None:
-    found = built.execute("select item_id, parent_item_key from core.dim_work_item where item_id in ('1', '2')")
-    assert dict(found.fetchall()) == {"1": "azure:12", "2": "azure:11"}
+    found = built.execute("select item_id, parent_item_key from core.dim_work_item where item_id in ('1', '2', '3')")
+    assert dict(found.fetchall()) == {"1": "azure:12", "2": "azure:11", "3": None}
+    assert [parent for _, parent, _, _ in states(built, "3")][-1] is None

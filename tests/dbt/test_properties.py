@@ -32,9 +32,9 @@ from tests.dbt.warehouse import Warehouse, run_dbt
 
 BEGIN = datetime(2024, 2, 20, tzinfo=UTC)  # summer time begins on 03-10 in New York, on 03-31 in Berlin
 NOW = datetime(2024, 4, 20, 10, tzinfo=UTC)
-ITEMS = 150  # for each of four tools
+ITEMS = 130  # for each of four tools
 EXPLAINED = 25  # values of each KPI
-EXAMPLES = 2  # of four warehouses each: 1,200 histories, twice as many with strangers
+EXAMPLES = 2  # of four warehouses each: 1,040 histories, twice as many with strangers
 FAR_ZONES = {
     "jira": "Pacific/Auckland",
     "azure": "Asia/Kolkata",
