@@ -110,7 +110,13 @@ class Explanation:
         self._session.close()
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[Row]:
-        cursor = self._session.execute(sql, parameters or [])
+        try:
+            cursor = self._session.execute(sql, parameters or [])
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise PmoError(
+                "What is published was made by another version of this program, which had other tables "
+                f"({str(error).splitlines()[0]}). `pmo run` publishes it anew."
+            ) from error
         names = [column[0] for column in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -244,8 +250,6 @@ class Explanation:
 
     def restatements(self, value: Row) -> list[Row]:
         """What was published for this value before, the latest first, each with the items that made the difference."""
-        if not self.rows("select 1 from duckdb_tables() where table_name = 'kpi_restatement'"):
-            return []  # published by an earlier version
         found = self.rows(
             "select * from kpi_restatement where figure_key = ? order by restated_at desc", [value["figure_key"]]
         )

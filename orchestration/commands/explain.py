@@ -151,9 +151,13 @@ def _steps(console: Console, explanation: Explanation, steps: list[Row]) -> None
 
 def _said(step: Row) -> str:
     if step["stage"] is not None:
-        return f"{step['what']} ({step['stage'].replace('_', ' ')}) for {_number(round(step['hours'], 1))} h"
+        return f"{step['what']} ({step['stage'].replace('_', ' ')}) for {_duration(step['hours'])}"
     what = HAPPENED.get(step["what"], step["what"])
     return f"{what}, {step['points']:+g} points" if step["points"] else str(what)
+
+
+def _duration(hours: float) -> str:
+    return f"{_number(round(hours, 1))} h" if hours < 48 else f"{_number(round(hours / 24, 1))} days"
 
 
 def _period(value: Row) -> str:

@@ -250,3 +250,25 @@ def test_flow_of_every_team(pair: Pair, period_type: str):
 def test_every_value_leads_down_to_the_landed_file(pair: Pair):
     """`pmo explain`: value, evidence, steps, raw record with run, file and hash; the file holds that record."""
     assert broken_links(pair.workspace.home) == []
+
+
+def test_explain_prints_the_chain(pair: Pair):
+    (team, sprint, ref, key) = pair.query(
+        "select t.name, s.name, i.item_ref, e.raw_record_key from marts.fct_sprint_event as e "
+        "join marts.dim_sprint as s using (sprint_key) join marts.dim_team as t using (team_key) "
+        "join marts.dim_work_item as i using (item_key) where e.event_type = 'completed' and s.is_closed "
+        "and e.policy_id = 'default' and (e.item_key, e.sprint_key) in (select (item_key, sprint_key) "
+        "from marts.kpi_evidence where kpi_id = 'velocity') order by e.event_at desc, e.item_key limit 1"
+    )[0]
+    done = pair.workspace.pmo("explain", "velocity", "--team", team, "--sprint", sprint, "--item", ref)
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert lines[0] == f"Velocity · team {team} · sprint {sprint}"
+    step = next(number for number, line in enumerate(lines) if "completed in the sprint" in line)
+    assert lines[step + 1] == key
+    assert lines[step + 2].startswith("landed ")
+    assert ", hash " in lines[step + 2]
+    assert lines[step + 3].endswith(".parquet")
+    other = pair.workspace.pmo("explain", "velocity", "--team", team, "--sprint", sprint, "--item", "NONE-1")
+    assert other.returncode == 1
+    assert "NONE-1 is not among the" in other.stderr

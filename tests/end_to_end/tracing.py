@@ -12,7 +12,7 @@ from orchestration.paths import Home
 
 
 def broken_links(home: Path, values: int = 40) -> list[str]:
-    """What is missing between values and the files that they were landed in: one value of each KPI and type of scope."""
+    """What is missing between values and the files that they were landed in; a value of each KPI and type of scope."""
     found: list[str] = []
     with Explanation(Home.of({"PMO_HOME": str(home)})) as explanation:
         sample = explanation.rows(

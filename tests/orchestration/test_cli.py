@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
@@ -102,6 +103,19 @@ def test_doctor_says_what_is_missing(tmp_path: Path):
 
 def test_explain_before_the_first_run(tmp_path: Path):
     assert_paragraph(pmo(tmp_path, "explain", "velocity"), "Nothing is published", "pmo run")
+
+
+def test_explain_of_two_scopes_is_refused(tmp_path: Path):
+    done = pmo(tmp_path, "explain", "velocity", "--team", "A", "--portfolio", "B")
+    assert done.returncode == 2
+    assert "A value has one scope, not team and portfolio." in done.stderr
+
+
+def test_explain_of_what_another_version_published(tmp_path: Path):
+    (tmp_path / "home" / "published").mkdir(parents=True)
+    with duckdb.connect(tmp_path / "home" / "published" / "marts.duckdb") as marts:
+        marts.execute("create schema marts; create table marts.dim_kpi as select 'velocity' as kpi_id")
+    assert_paragraph(pmo(tmp_path, "explain", "velocity"), "another version", "kpi_scorecard", "`pmo run`")
 
 
 def test_advance_before_the_sandbox_exists(tmp_path: Path):
