@@ -1,5 +1,5 @@
 with
-    -- Surveys may be older than the first work item, or there may be no work items at all.
+    -- Surveys may be older than the first work item, or there may be no work items at all; a new survey has no answers.
     facts as (
         select created_at as happened_at
         from {{ ref("int_item") }}
@@ -17,7 +17,8 @@ with
                 {{
                     each_of(
                         day_series(
-                            "date_trunc('year', starts.first_at)", "connections.watermark_at + interval 2 year"
+                            "date_trunc('year', coalesce(starts.first_at, connections.watermark_at))",
+                            "connections.watermark_at + interval 2 year",
                         )
                     )
                 }} as date

@@ -4,7 +4,8 @@
 with
     states as not materialized(select * from {{ ref("int_item_state") }}),
     deleted_items as (select item_key, deleted_at from {{ ref("int_item") }} where deleted_at is not null),
-    connections as (select * from {{ ref("int_connection") }}),
+    connections as (select * from {{ ref("int_source") }}),
+    horizons as (select * from {{ ref("int_horizon") }}),
     places as (select * from {{ ref("int_place") }}),
     epic_portfolios as (select * from {{ ref("int_epic_portfolio") }} where portfolio_key is not null),
     nodes as (select * from {{ ref("int_portfolio_node") }}),
@@ -88,6 +89,7 @@ cross join settings
 left join places as from_places on moves.from_place_number = from_places.place_number
 left join places as to_places on moves.to_place_number = to_places.place_number
 inner join connections on coalesce(to_places.connection_id, from_places.connection_id) = connections.connection_id
+inner join horizons on connections.connection_id = horizons.connection_id
 left join epic_portfolios on moves.item_key = epic_portfolios.item_key
 left join nodes on epic_portfolios.portfolio_key = nodes.portfolio_key
-where moves.moved_at <= connections.watermark_at
+where horizons.counted_until_at is null or moves.moved_at <= horizons.counted_until_at

@@ -4,8 +4,9 @@ with
     moves as (select * from {{ ref("int_stage_move") }}),
     types as (select * from {{ ref("int_policy_type") }}),
     policies as (select * from {{ ref("dim_policy") }}),
-    scopes as (select * from {{ ref("int_scope") }}),
-    connections as (select * from {{ ref("int_connection") }}),
+    scopes as (select * from {{ ref("int_scope_days") }}),
+    connections as (select * from {{ ref("int_source") }}),
+    horizons as (select * from {{ ref("int_horizon") }}),
 
     entries as (
         select
@@ -30,10 +31,14 @@ with
                 order by entries.state_number
                 rows between unbounded preceding and current row
             ) as resumed_at,
-            case when entries.left_at <= connections.watermark_at then entries.left_at end as ended_at,
+            case
+                when horizons.counted_until_at is null or entries.left_at <= horizons.counted_until_at
+                then entries.left_at
+            end as ended_at,
             connections.time_zone,
         from entries
         inner join connections on entries.connection_id = connections.connection_id
+        inner join horizons on entries.connection_id = horizons.connection_id
         where entries.to_stage in ('in_progress', 'waiting')
     ),
 

@@ -1,5 +1,5 @@
 with
-    scopes as (select * from {{ ref("int_scope") }}),
+    scopes as (select * from {{ ref("int_scope_days") }}),
     policies as (select * from {{ ref("dim_policy") }}),
     deltas as (select * from {{ ref("int_stage_delta") }}),
 

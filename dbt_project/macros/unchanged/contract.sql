@@ -1,30 +1,3 @@
-{# dbt-duckdb's table, built only if it changes (state.sql) and in one statement instead of two renames. The statements
-   of one table are one transaction: readers and a killed build see the old table or the new one. #}
-{% materialization table, adapter = "duckdb" %}
-    {%- set target_relation = this.incorporate(type="table") -%}
-    {%- set states = known_states() -%}
-    {%- set inputs = inputs_hash(states, compiled_code) -%}
-    {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {%- if is_unchanged(states, target_relation, inputs) -%} {%- do report_unchanged() -%}
-    {%- else -%}
-        {{ run_hooks(pre_hooks, inside_transaction=True) }}
-        {%- set existing = load_cached_relation(this) -%}
-        {%- if existing is not none and not existing.is_table -%} {{ drop_relation_if_exists(existing) }}
-        {%- endif -%}
-        {% call statement("main") -%}
-            create or replace table {{ target_relation }} as ({{ compiled_code }}
-            )
-        {%- endcall %}
-        {%- if config.get("contract").enforced -%} {%- do assert_contract(target_relation) -%}
-        {%- endif -%}
-        {%- do keep_state("table", target_relation, inputs, content_hash(target_relation, inputs)) -%}
-        {{ run_hooks(post_hooks, inside_transaction=True) }}
-        {{ adapter.commit() }}
-    {%- endif -%}
-    {{ run_hooks(post_hooks, inside_transaction=False) }}
-    {{ return({"relations": [target_relation]}) }}
-{% endmaterialization %}
-
 {# The contract: the columns and types that the YAML declares, no more and no less, and its NOT NULLs. Raised inside the
    transaction, so a table that breaks it is never seen. #}
 {% macro assert_contract(relation) %}
