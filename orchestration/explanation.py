@@ -241,6 +241,11 @@ class Explanation:
 
     def _occupancy(self, value: Row) -> list[Row]:
         """The stays in a stage of work when the period ended in the scope's time zone; of the present one: now."""
+        if not self.rows("select 1 from duckdb_tables() where table_name = 'bridge_item_place'"):
+            raise PmoError(
+                "This publication was made by an earlier version, which did not keep where items were when a period"
+                " ended. `pmo run` publishes anew."
+            )
         scope, bound = in_scope(value, "place")
         zone = zone_of_scope(self._session, value, self._settings)
         return self.rows(
