@@ -114,7 +114,7 @@ def test_explain_of_two_scopes_is_refused(tmp_path: Path):
 def test_explain_of_what_another_version_published(tmp_path: Path):
     (tmp_path / "home" / "published").mkdir(parents=True)
     with duckdb.connect(tmp_path / "home" / "published" / "marts.duckdb") as marts:
-        marts.execute("create schema marts; create table marts.dim_kpi as select 'velocity' as kpi_id")
+        marts.execute("create schema marts; set schema = 'marts'; create table dim_kpi as select 'velocity' as kpi_id")
     assert_paragraph(pmo(tmp_path, "explain", "velocity"), "another version", "kpi_scorecard", "`pmo run`")
 
 
