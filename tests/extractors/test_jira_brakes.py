@@ -14,7 +14,7 @@ import requests
 
 from extractors import limiter as limiters
 from extractors.connection import ExtractReport
-from extractors.errors import TooManyDeleted
+from extractors.errors import HistoryCut, TooManyDeleted
 from extractors.jira.source import JiraSource
 from extractors.landing import Landing, Run
 from sandbox.model import Tool
@@ -91,6 +91,27 @@ def test_a_small_project_that_is_empty_at_once_stops_until_it_is_allowed(site: S
     assert [type(one) for one in extract(home, url, is_census=True).failures] == [TooManyDeleted]
     assert alive(home, "jira/issues") == before
     assert extract(home, url, ratio=1, is_census=True).is_complete
+    assert landed_issues(Landing(home)) == held_by_source(url)
+
+
+@pytest.mark.parametrize("site", [Tool.JIRA_CLOUD], indirect=True)
+def test_a_cut_history_that_leads_to_its_status_again_stays_red(site: Site, tmp_path: Path) -> None:
+    """On Cloud, where bulk answers do not say how many changes there are: it was cut before, so it is counted."""
+    life, url = site
+    home, issue = tmp_path / "pmo", next(iter(life.issues.values()))
+    for _ in range(3):
+        life.change(issue)
+    told = issue.status
+    path = f"issue/{issue.number}/changelog"
+    fault = {"match": path, "kind": "merge", "document": {"total": 99}, "times": None}
+    requests.post(f"{url}/_sandbox/faults", json=[fault], timeout=10).raise_for_status()
+    for status in (next(one for one in ("1", "2", "3") if one != told), told, told):
+        issue.status = status
+        life.comment(issue)
+        report = extract(home, url)
+        assert [type(one) for one in report.failures] == [HistoryCut], status
+    requests.delete(f"{url}/_sandbox/faults", timeout=10).raise_for_status()
+    assert extract(home, url).is_complete
     assert landed_issues(Landing(home)) == held_by_source(url)
 
 
