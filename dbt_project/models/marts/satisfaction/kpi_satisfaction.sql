@@ -94,26 +94,20 @@ with
             )
             = 1
     ),
-    dated as (
-        {% for period_type in period_types() -%}
-            select
-                *, '{{ period_type }}' as period_type, {{ period_start(period_type, "submitted_date") }} as period_start
-            from scoped
-            {% if not loop.last %}
-                union all
-            {% endif %}
-        {% endfor %}
-    ),
-    invited_dated as (
-        {% for period_type in period_types() -%}
-            select
-                *, '{{ period_type }}' as period_type, {{ period_start(period_type, "submitted_date") }} as period_start
-            from invited
-            {% if not loop.last %}
-                union all
-            {% endif %}
-        {% endfor %}
-    ),
+    {% for name, rows in [("dated", "scoped"), ("invited_dated", "invited")] -%}
+        {{ name }} as (
+            {% for period_type in period_types() -%}
+                select
+                    *,
+                    '{{ period_type }}' as period_type,
+                    {{ period_start(period_type, "submitted_date") }} as period_start
+                from {{ rows }}
+                {% if not loop.last %}
+                    union all
+                {% endif %}
+            {% endfor %}
+        ),
+    {% endfor %}
     response_sums as (
         select
             dated.scope_type,
