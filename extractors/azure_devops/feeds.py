@@ -18,8 +18,10 @@ from extractors.azure_devops.links import LINKS, link_row
 from extractors.azure_devops.people import People
 from extractors.azure_devops.records import REVISIONS, RevisionReader
 from extractors.connection import Progress
+from extractors.streams import STREAMS
 from extractors.writing import Writer
 
+LINK_SCHEMA = STREAMS[LINKS].schema
 APPEND_ROWS = 10_000  # per append: each looks up what is landed already
 COMMIT_ROWS = 20_000  # read from a feed between two commits, landed or not: what a kill costs at most
 
@@ -91,21 +93,22 @@ class Feeds:
     ) -> None:
         """`project_names` by id: the feed may name projects either way."""
         done = since_commit = 0
-        waiting: list[dict[str, Any]] = []
+        waiting: list[pa.Table] = []  # rows as Python objects would take ten times the memory
         for page in pages:
-            rows = list(self._link_rows(page, project_names))
-            waiting += rows if selected is None else (row for row in rows if _is_of(row, selected))
+            rows = [row for row in self._link_rows(page, project_names) if selected is None or _is_of(row, selected)]
+            if rows:
+                waiting.append(pa.Table.from_pylist(rows, pa.schema([LINK_SCHEMA.field(name) for name in rows[0]])))
             done += len(page.values)
             since_commit += len(page.values)
             self.progress.advance(LINKS, done, None)
             self.cursor.links_token = page.token
-            if since_commit >= COMMIT_ROWS or len(waiting) >= APPEND_ROWS:
-                self.writer.append(LINKS, waiting)
+            if waiting and (since_commit >= COMMIT_ROWS or sum(part.num_rows for part in waiting) >= APPEND_ROWS):
+                self.writer.append(LINKS, pa.concat_tables(waiting))
                 waiting.clear()
             if since_commit >= COMMIT_ROWS:
                 self.commit()
                 since_commit = 0
-        self.writer.append(LINKS, waiting)
+        self.writer.append(LINKS, pa.concat_tables(waiting) if waiting else ())
 
     def _link_rows(self, page: Page, project_names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """What an odd event would have said of parents shows in the census of links, and is mended then."""

@@ -28,7 +28,7 @@ def link_row(raw: msgspec.Raw, sent_at: datetime, project_names: Mapping[str, st
     facts = {**record, **(record.get("attributes") or {})}
     link_type = str(record.get("rel") or facts.get("linkType"))
     source, target = str(facts["sourceId"]), str(facts["targetId"])
-    projects = [project_names.get(guid, guid) if (guid := facts.get(f"{end}ProjectId")) else None for end in _ENDS]
+    projects = [str(project_names.get(guid, guid)) if (guid := facts.get(f"{end}ProjectId")) else None for end in _ENDS]
     if link_type in {HIERARCHY, f"{HIERARCHY}-Forward"}:
         link_type, source, target = TO_PARENT, target, source
         projects.reverse()

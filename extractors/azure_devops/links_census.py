@@ -81,11 +81,13 @@ class LinkCensus:
     ) -> None:
         """`live`: ids of the same projects' live items, of the same time."""
         self.client, self.writer, self.people, self.pairs, self.live = client, writer, people, pairs, live
+        self._different: dict[str, Ids] | None = None  # what the last look found
         self._everybody = np.unique(np.concatenate([np.empty(0, np.int64), *live.values()]))
 
     def mend(self) -> int:
         """Land the parent histories of items with differences; how many events that were."""
-        different = np.concatenate([np.empty(0, np.int64), *self._differences().values()])
+        self._different = self._differences()
+        different = np.concatenate([np.empty(0, np.int64), *self._different.values()])
         children = np.unique(different // ID_SPACE).tolist()
         if len(children) > MOST_ITEMS:
             text = f"{len(children):,} items have other parents than their links say; {MOST_ITEMS:,} were read"
@@ -97,11 +99,13 @@ class LinkCensus:
                 continue
             rows = list(parent_rows(child, updates, self._project_of(child), self.people))
             landed += self.writer.append(LINKS, rows)
+        if landed:
+            self._different = None
         return landed
 
     def coverage(self) -> list[Coverage]:
         """Per project: the parent links that the tool has, and how many of them are landed as they are."""
-        differences = self._differences()
+        differences = self._different if self._different is not None else self._differences()
         rows = []
         for project, pairs in self.pairs.items():
             bad = len(differences[project])
