@@ -1,4 +1,4 @@
-"""A new survey of an online tool that nobody has answered yet: the run is good, and the first answer is there at once."""
+"""A new survey of an online tool that nobody has answered yet: the run is good, and the first answer counts at once."""
 
 from __future__ import annotations
 
