@@ -13,7 +13,7 @@ from bi.dashboard.queries import Query, _query
 WAREHOUSE = "warehouse"  # the name under which the warehouse is attached
 
 CHAIN_PREPARE: dict[str, Query] = {
-    "all_steps": _query(
+    "item_steps": _query(
         """
         select item_key, entered_at as happened_at, null::varchar as sprint_key, status as what, stage,
             hours as amount, connection_id, raw_record_key, sequence
@@ -47,7 +47,7 @@ CHAIN_PREPARE: dict[str, Query] = {
             )
             group by item_key
         ),
-        counted as (select item_key, count(*) as steps from all_steps group by item_key)
+        counted as (select item_key, count(*) as steps from item_steps group by item_key)
         select item_key
         from counted left join newest using (item_key)
         qualify
@@ -83,7 +83,7 @@ CHAIN_PREPARE: dict[str, Query] = {
         select distinct connection_id, raw_record_key, split_part(raw_record_key, '|', 1) as stream,
             substr(raw_record_key, strpos(raw_record_key, '|') + 1) as record_id
         from (
-            select connection_id, raw_record_key from all_steps semi join traced_items using (item_key)
+            select connection_id, raw_record_key from item_steps semi join traced_items using (item_key)
             union all select connection_id, raw_record_key from shown_answers
         )
         where raw_record_key is not null
@@ -113,7 +113,7 @@ CHAIN_QUERIES: dict[str, Query] = {
     "steps": _query(
         """
         select item_no as item, happened_at as at, sprint_no as sprint, what, step.stage, amount, record_no as record
-        from all_steps as step
+        from item_steps as step
         semi join traced_items using (item_key)
         join shown_items using (item_key)
         left join shown_sprints as sprint on sprint.sprint_key = step.sprint_key

@@ -140,4 +140,4 @@ def _publication(console: Console, record: RunRecord) -> None:
     if publication.postgres:
         console.print(f"  {'PostgreSQL':<10} {publication.postgres}", highlight=False, markup=False, soft_wrap=True)
     for notice in publication.notices:
-        console.print(f"  Note: {notice}", highlight=False, markup=False)
+        console.print(f"  Note: {notice}", highlight=False, markup=False, soft_wrap=True)

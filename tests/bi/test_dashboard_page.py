@@ -109,7 +109,7 @@ def test_of_raw_records_the_newest_items_stay_whole_and_a_command_is_named(publi
     limits = replace(Limits(), steps=900, answers=10)
     with open_marts(published.published, published.warehouse) as marts:
         data = read_data(marts, limits)
-        steps = marts.execute("select count(*) from all_steps semi join traced_items using (item_key)").fetchone()
+        steps = marts.execute("select count(*) from item_steps semi join traced_items using (item_key)").fetchone()
     assert 880 < len(data["steps"]["rows"]) <= 900
     assert steps == (len(data["steps"]["rows"]),)
     items = {row[0] for row in data["steps"]["rows"]}
