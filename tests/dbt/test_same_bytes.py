@@ -12,12 +12,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.dbt.lives import STAGE_MAPPING, Dice, azure_rows, jira_rows
+from tests.dbt.company import ZONES, Company, land
 from tests.dbt.warehouse import Warehouse, compiled_models
 
 NOW = datetime(2024, 4, 20, 10, tzinfo=UTC)
 BEGIN = datetime(2024, 2, 20, tzinfo=UTC)
-ITEMS = 250  # per tool
+ITEMS = 100  # for each of four tools
 EVERYTHING = """
     select schema_name, table_name from duckdb_tables() where database_name = 'warehouse' and schema_name <> 'state'
     union all
@@ -27,11 +27,10 @@ EVERYTHING = """
 
 @pytest.mark.slow
 def test_threads_and_order_do_not_show_in_any_number(tmp_path: Path) -> None:
-    dice = Dice(seed=11, begin=BEGIN, end=NOW)
-    lives = [dice.life(number) for number in range(1, ITEMS + 1)]
-    warehouse = Warehouse(tmp_path, now=NOW, seeds={"stage_mapping": STAGE_MAPPING})
-    warehouse.jira("jira", time_zone="Europe/Berlin", **jira_rows(lives))
-    warehouse.azure("azure", time_zone="America/New_York", **azure_rows(lives))
+    company = Company(11, BEGIN, NOW, ITEMS)
+    warehouse = Warehouse(tmp_path, now=NOW, seeds=company.seeds)
+    for connection_id, streams in company.rows_at(NOW).items():
+        land(warehouse, connection_id, streams, ZONES.get(connection_id, "UTC"))
     warehouse.build(select="resource_type:seed resource_type:model").close()
     models = compiled_models()
     with duckdb.connect(config={"threads": 4, "preserve_insertion_order": "false"}) as session:
