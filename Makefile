@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup run test test-all dev lint format bench docs lock clean
+.PHONY: help setup run test test-all dev lint format bench docs sbom lock clean
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,6 +56,12 @@ docs: setup ## dbt's own documentation of every table and column
 lock: ## resolve pyproject.toml anew into requirements.lock (hashes, no addresses)
 	@$(BIN)/uv pip compile pyproject.toml --group dev --generate-hashes --python-version 3.11 --no-annotate --no-header \
 	  --no-emit-index-url --quiet --output-file requirements.lock
+
+sbom: setup ## list of all that the lock installs, with every hash (CycloneDX), in .pmo; takes a tool from the index
+	@mkdir -p .pmo
+	@$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock --output-reproducible \
+	  --of JSON --output-file .pmo/sbom.cdx.json
+	@echo "written: .pmo/sbom.cdx.json"
 
 clean: ## factory reset: removes the state of this project, not the environment
 	rm -rf .pmo
