@@ -81,9 +81,10 @@ with
         inner join types on placed.type_group = types.type_group and placed.is_subtask = types.is_subtask
         inner join policies on types.policy_id = policies.policy_id and types.policy_version = policies.policy_version
     ),
-    -- An end is 00:00 of the next day and excludes it; the watermark, where the data end, is included.
+    -- An end is 00:00 of the next day and excludes it; the watermark of a running period, where the data end, is
+    -- included.
     ends as (
-        select *, end_at = watermark_at as is_watermark
+        select *, not is_complete as is_watermark
         from
             (
                 select periods.*, scopes.watermark_at
@@ -97,15 +98,11 @@ with
     recomputed as (
         {% for scope in scopes() -%}
             -- A portfolio has items of several connections, each with days of its own.
-            {%- set own_end -%}
-                least(
-                    connections.watermark_at,
-                    {{ utc_time("cast(ends.period_end_date + 1 as timestamp)", "connections.time_zone") }}
-                )
-            {%- endset -%}
+            {%- set midnight = utc_time("cast(ends.period_end_date + 1 as timestamp)", "connections.time_zone") %}
+            {%- set own_end = "least(connections.watermark_at, " ~ midnight ~ ")" %}
             {%- set end_at = own_end if scope.type == "portfolio" else "ends.end_at" %}
             {%- set is_watermark = (
-                "(" ~ own_end ~ " = connections.watermark_at)"
+                "(" ~ midnight ~ " > connections.watermark_at)"
                 if scope.type == "portfolio"
                 else "ends.is_watermark"
             ) %}
