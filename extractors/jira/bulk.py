@@ -21,7 +21,7 @@ from extractors.session import Answer
 
 BULK = 100  # issues that Cloud gives at a time
 CHUNKS_TOGETHER = 5  # chunks of issues whose histories are asked for at once; Cloud takes up to ten
-CHUNKS_AHEAD = 30  # that are asked for before they are needed: more than may be under way at once
+CHUNKS_AHEAD = 25  # that are asked for before they are needed: more than may be under way at once
 DC_ISSUES_PER_PAGE = 50  # with full histories
 CHANGES_PER_PAGE = 10_000
 
