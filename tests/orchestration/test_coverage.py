@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -13,36 +12,18 @@ from rich.console import Console
 from extractors.landing import Landing
 from orchestration.commands.summary import print_summary
 from orchestration.defs.coverage import coverage_check, coverage_table
-from orchestration.pipeline.context import Pipeline, RunOptions
+from orchestration.pipeline.context import Pipeline
 from orchestration.pipeline.judging import judge
 from orchestration.pipeline.record import ConnectionResult, CoverageResult, RunRecord
-from quality.worker import stop_worker
 
 KEY = dg.AssetKey(["raw", "surveys", "responses"])
 
-SETTINGS = """
-[[connections]]
-id = "nps"
-kind = "survey_file"
-path = "nowhere.csv"
-survey = "NPS"
-metric = "nps"
-score_column = "score"
-survey_date = 2024-06-30
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _worker() -> Iterator[None]:
-    yield
-    stop_worker()
+pytestmark = pytest.mark.usefixtures("one_worker")
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    (tmp_path / "pmo.toml").write_text(SETTINGS)
-    monkeypatch.setenv("PMO_HOME", str(tmp_path / "home"))
-    return Pipeline.open(RunOptions(config=tmp_path / "pmo.toml"), "run-1")
+def pipeline(survey_pipeline: Callable[..., Pipeline]) -> Pipeline:
+    return survey_pipeline("nps")
 
 
 def covered(*rows: CoverageResult, **values: Any) -> ConnectionResult:

@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from extractors.landing import Landing, Run
-from orchestration.pipeline.context import Pipeline, RunOptions
+from orchestration.pipeline.context import Pipeline
 from orchestration.pipeline.inputs import write_inputs
 from orchestration.pipeline.judging import judge
 from orchestration.pipeline.landing_step import land
 from orchestration.pipeline.record import ConnectionResult, RunRecords
-from quality.worker import stop_worker
 
-SETTINGS = """
-[[connections]]
-id = "{id}"
-kind = "survey_file"
-path = "nowhere.csv"
-survey = "NPS"
-metric = "nps"
-score_column = "score"
-survey_date = 2024-06-30
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _worker() -> Iterator[None]:
-    """One process of Great Expectations for this file."""
-    yield
-    stop_worker()
+pytestmark = pytest.mark.usefixtures("one_worker")
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+def pipeline(survey_pipeline: Callable[..., Pipeline]) -> Pipeline:
     """The first run of two survey connections."""
-    (tmp_path / "pmo.toml").write_text("".join(SETTINGS.format(id=each) for each in ("good", "bad")))
-    (tmp_path / "nowhere.csv").write_text("score\n9\n")
-    monkeypatch.setenv("PMO_HOME", str(tmp_path / "home"))
-    return Pipeline.open(RunOptions(config=tmp_path / "pmo.toml"), "run-1")
+    return survey_pipeline("good", "bad")
 
 
 def another(pipeline: Pipeline, run_id: str, **options: Any) -> Pipeline:
@@ -62,7 +41,7 @@ def land_response(pipeline: Pipeline, connection_id: str, score: float, started_
         "submitted_at": run.started_at, "scope_type": "all",
     }  # fmt: skip
     told = {"updated_at": None, "payload": None, "kind": "survey_file", "tool": "surveys"}
-    covered = {"updated_at": None, "payload": None, "stream": "surveys/responses", "project": "*"}
+    covered = {"updated_at": None, "payload": None, "stream": "surveys/responses", "project": "*", "got": 1}
     batch.append("surveys/responses", [response])
     batch.append("pmo/connections", [{**told, "record_id": connection_id, "payload_hash": "c"}])
     batch.append("pmo/coverage", [{**covered, "record_id": run.run_id, "payload_hash": run.run_id}])
