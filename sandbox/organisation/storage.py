@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 FILE_NAME = "organisation.sqlite"
-FORMAT = 2
+FORMAT = 3
 """Grows with every change of what the simulation keeps or does: an older organisation cannot live on."""
 _SCHEMA = """
 create table about (key text primary key, value blob not null) without rowid;

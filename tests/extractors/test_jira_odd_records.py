@@ -133,14 +133,14 @@ def test_boards_fail_each_for_itself(sandbox: Sandbox, tmp_path: Path) -> None:
     # What is no board without sprints, and what is no list, is red, and names its board.
     sandbox.faults(
         {"match": "agile/1.0/board$", "kind": "merge", "entry": place, "document": {"type": "simple"}, **lasting},
-        {"match": f"board/{kanban[0]}/sprint", "kind": "400", "text": "Something else is wrong", **lasting},
+        {"match": f"board/{kanban[0]}/sprint", "kind": "400", "text": "A reason that nobody knows", **lasting},
         {"match": f"board/{scrum[0]}/sprint", "kind": "merge", "document": {"values": "none"}, **lasting},
     )
     report = extract(tmp_path, sandbox.cloud)
     by_type = {type(failure): str(failure) for failure in report.failures}
     assert set(by_type) == {BadRequest, SchemaChanged}
     assert f"board {kanban[0]} " in by_type[BadRequest]
-    assert "Something else is wrong" in by_type[BadRequest]
+    assert "A reason that nobody knows" in by_type[BadRequest]
     assert f"board {scrum[0]} " in by_type[SchemaChanged]
     assert {stream: alive(tmp_path, stream) for stream in before} == before
     assert landed_issues(Landing(tmp_path)) == held_by_source(sandbox.cloud)
