@@ -1,8 +1,8 @@
 """Jira over HTTP, no more: what is asked and how answers are paged. Facts and limits: README.md.
 
-The `jira` package does authentication, server information and the small lists of metadata. Bulk reads go
-through our own session, because the package has no bulk endpoints, stops at page limits without an error
-and follows a repeated page token for ever. Both sessions use the HTTP layer of http.py.
+The `jira` package reads statuses, resolutions, issue types and Data Center's projects. Everything else goes
+through our own session, because the package has no bulk endpoints, stops at page limits without an error,
+follows a repeated page token for ever and is not made for threads. Both sessions use the HTTP layer of http.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from extractors.connection import JiraConnection
-from extractors.errors import NotFound, SchemaChanged, Truncated
+from extractors.errors import NotFound, RepeatedPage, SchemaChanged, Truncated
 from extractors.http import Access, check_url, mount
 from extractors.jira.documents import Page
 from extractors.limiter import WIDEST
@@ -106,7 +106,7 @@ class JiraClient:
             return timedelta(0)
         return offset if abs(offset) >= SAME_CLOCK else timedelta(0)
 
-    # -- lists of metadata, through the jira package -----------------------------------------------
+    # -- lists of metadata, some through the jira package -------------------------------------------
 
     def myself(self) -> dict[str, Any]:
         """Asked over our own session, as the fields are: the package's is not made for threads."""
@@ -160,10 +160,23 @@ class JiraClient:
         return found
 
     def pages(self, path: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """All entries of a list that is paged by startAt. Raises Truncated if it ends before its end."""
+        """All entries of a list that is paged by startAt.
+
+        Raises Truncated if it ends before its end, RepeatedPage if it does not move on.
+        """
         found: list[dict[str, Any]] = []
+        before: list[msgspec.Raw] = []
         while True:
             page = self.http.get(path, Page, {**params, "startAt": len(found)}).value
+            if page.values and page.values == before:
+                raise RepeatedPage(
+                    self.connection.id,
+                    f"GET {path}",
+                    200,
+                    "Nothing of this list was kept; run again, and update a server that ignores startAt",
+                    detail=f"The same page came twice after {len(found)} entries",
+                )
+            before = page.values
             found.extend(_object(msgspec.json.decode(entry)) for entry in page.values)
             if page.is_last is None and page.total is None:  # an old server says neither
                 is_last = not page.values

@@ -13,7 +13,7 @@ import pytest
 
 from extractors import limiter as limiters
 from extractors.connection import ExtractReport
-from extractors.errors import BadRequest, SchemaChanged
+from extractors.errors import BadRequest, RepeatedPage, SchemaChanged
 from extractors.jira.source import JiraSource
 from extractors.landing import Landing, Run
 from extractors.oddities import PROJECT, Oddities
@@ -171,6 +171,19 @@ def test_an_old_server_says_less(sandbox: Sandbox, tmp_path: Path) -> None:
     assert sprints.null_count == 0
     (worklogs,) = (row for row in report.coverage if row.stream == "jira/worklogs")
     assert "cannot be read" in str(worklogs.reason)
+
+
+def test_a_list_that_ignores_its_pages_comes_to_an_end(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A server that says neither `isLast` nor `total`, and sends the same page whatever is asked for."""
+    url = sandbox.data_center
+    extract(tmp_path, url)
+    before = alive(tmp_path, "jira/sprints")
+    document = {"isLast": None, "total": None, "values": [{"id": 1, "name": "Sprint 1", "state": "future"}]}
+    sandbox.faults({"match": "board/[0-9]+/sprint$", "kind": "merge", "times": 40, "document": document})
+    report = extract(tmp_path, url)
+    assert {type(failure) for failure in report.failures} == {RepeatedPage}
+    assert "does not page to an end" in str(report.failures[0])
+    assert alive(tmp_path, "jira/sprints") == before
 
 
 def test_an_odd_history_stops_its_issue_only(tmp_path: Path) -> None:
