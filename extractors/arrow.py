@@ -4,7 +4,7 @@
 
 The first value that pyarrow is given makes it import pandas, to see whether the value is one of its own. That is a
 third of a second of CPU and tens of megabytes in every process, and nothing of ours ever is. So pyarrow is told once
-that there is no pandas. Others import it as ever, and so does pyarrow when it is asked for `to_pandas`.
+that there is no pandas. Once pandas is imported all the same, by whomever, pyarrow learns of it and knows its values.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import ctypes
 import importlib.abc
 import sys
 import threading
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 import pyarrow as pa
@@ -44,13 +44,42 @@ class _NoPandas(importlib.abc.MetaPathFinder):
         return None
 
 
+class _WhenPandasComes(importlib.abc.MetaPathFinder):
+    """Finds pandas as ever, and has pyarrow look for it again as soon as it is there."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - the protocol's
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname, None, target) if fullname == "pandas" else None
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = _then_seen_by_pyarrow(spec.loader)  # type: ignore[assignment, method-assign]
+        return spec
+
+
+def _then_seen_by_pyarrow(loader: importlib.abc.Loader) -> Callable[[ModuleType], None]:
+    load = loader.exec_module
+
+    def load_and_tell(module: ModuleType) -> None:
+        load(module)
+        with contextlib.suppress(ImportError):  # a pandas that is too old for pyarrow
+            _ = pa.lib._pandas_api.pd  # noqa: SLF001 - asking for it is looking again
+
+    return load_and_tell
+
+
 def _look_for_pandas_once() -> None:
+    if "pandas" in sys.modules:
+        return
     finder = _NoPandas()
     sys.meta_path.insert(0, finder)
     try:
         pa.array([0])
     finally:
         sys.meta_path.remove(finder)
+    sys.meta_path.insert(0, _WhenPandasComes())
 
 
 def _give_large_blocks_back() -> None:

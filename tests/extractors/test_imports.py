@@ -5,19 +5,45 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import sys
 import pyarrow as pa
 from extractors.jira.source import JiraSource
 pa.array(["a"]), pa.scalar(1), pa.table({"a": [1]})
 assert "pandas" not in sys.modules
-assert list(pa.table({"a": [1, 2]}).to_pandas()["a"]) == [1, 2]
-import pandas as pd
+"""
+AS_EVER = """
 assert pa.array(pd.Series([1.5, None])).null_count == 1
+assert pa.array(pd.Series(["a", None])).null_count == 1
+assert pa.array(pd.Categorical(["a", None, "a"])).null_count == 1
+assert list(pa.table({"a": [1, 2]}).to_pandas()["a"]) == [1, 2]
+"""
+ASKED_FIRST = """
+import importlib.util
+assert importlib.util.find_spec("pandas").loader is not None
 """
 
 
-def test_pandas_is_loaded_only_where_it_is_asked_for() -> None:
-    """A third of a second of every run otherwise; and whoever wants it finds it as ever."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
+def run(program: str) -> None:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "import pandas as pd" + AS_EVER,
+        ASKED_FIRST + "import pandas as pd" + AS_EVER,
+        'frame = pa.table({"a": [1]}).to_pandas()\nimport pandas as pd' + AS_EVER,
+    ],
+    ids=["imported", "looked for, then imported", "asked of pyarrow"],
+)
+def test_pandas_is_loaded_only_where_it_is_asked_for(then: str) -> None:
+    """A third of a second of every run otherwise; and whoever wants it finds it as ever."""
+    run(PROGRAM + then)
+
+
+def test_pandas_may_be_there_already() -> None:
+    run("import pandas as pd, pyarrow as pa\nfrom extractors.arrow import dataset" + AS_EVER)
