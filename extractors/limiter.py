@@ -155,11 +155,14 @@ class HostLimiter:
 
     def slow_down(self) -> None:
         """Send calls apart from each other, and never again more at once than vendors advise."""
+        self._no_more_than_advised()
+        with self._lock:
+            self._pace = min(SLOWEST_PACE, max(_FIRST_PACE, 2 * self._pace))
+
+    def _no_more_than_advised(self) -> None:
         with self._room:
             self._widest = ADVISED
             self._width = min(self._width, ADVISED)
-        with self._lock:
-            self._pace = min(SLOWEST_PACE, max(_FIRST_PACE, 2 * self._pace))
 
     def learn(self, endpoint: str, status: int, headers: Mapping[str, str]) -> float | None:
         """Take in an answer; the seconds it asks to wait, None if it asks for nothing."""
@@ -169,7 +172,7 @@ class HostLimiter:
             return self._refused(endpoint, seconds, headers)
         if seconds:  # a good answer that says: not so fast
             self.throttled_count += 1
-            self._widest = ADVISED
+            self._no_more_than_advised()
             self.block(seconds)
         elif headers.get("X-RateLimit-NearLimit", "").lower() == "true" or _number(headers.get("X-RateLimit-Delay")):
             self.slow_down()

@@ -346,7 +346,12 @@ def test_a_quota_stops_the_host_and_a_burst_only_the_endpoint() -> None:
 
 @pytest.mark.parametrize(
     ("status", "headers", "left"),
-    [(429, {}, 10), (503, {"Retry-After": "0"}, 10), (200, {"X-RateLimit-NearLimit": "true"}, 10)],
+    [
+        (429, {}, 10),
+        (503, {"Retry-After": "0"}, 10),
+        (200, {"X-RateLimit-NearLimit": "true"}, 10),
+        (200, {"Retry-After": "1"}, 10),
+    ],
 )
 def test_more_calls_at_once_until_the_host_shows_a_limit(status: int, headers: dict[str, str], left: int) -> None:
     one, _ = limiter()
