@@ -35,7 +35,7 @@ def settle(
     """One error for each that is not landed even now; `found` are those of this run, of the feed and of the mending."""
     known = writer.landing.latest(REVISIONS, writer.connection.id, ["record_id"], cursor.broken)
     landed = set(known["record_id"].to_pylist())
-    left = [one for one in cursor.broken if one not in landed]
+    left = [one for one in cursor.broken if one not in landed and int(one.partition(":")[0]) not in mended.foreign]
     gone = [one for one in left if int(one.partition(":")[0]) in mended.gone]
     if gone:
         writer.report.warnings.append(f"Revisions of deleted items cannot be read: {', '.join(gone)}")

@@ -139,12 +139,16 @@ class Extraction:
         is_asked_for = self.run.is_census or self.run.is_full or self.cursor.is_reread
         return is_asked_for or last is None or self.run.started_at - last >= ONCE_A_DAY
 
+    @property
+    def _selected(self) -> set[str] | None:
+        """Names of the projects that count; None for all."""
+        return {project["name"] for project in self.projects.values()} if self.connection.projects else None
+
     def _land_feeds(self, reader: RevisionReader, before: LandedItems, project_names: Mapping[str, str]) -> None:
-        selected = {project["name"] for project in self.projects.values()} if self.connection.projects else None
         feeds = Feeds(self.client, self.writer, self.people, self.cursor, self._commit, self.progress)
         revisions, links = feeds.pages_of_revisions(reader.asked_fields), feeds.pages_of_links()
-        feeds.land_revisions(revisions, reader, selected, before)
-        feeds.land_links(links, project_names, selected)
+        feeds.land_revisions(revisions, reader, self._selected, before)
+        feeds.land_links(links, project_names, self._selected)
 
     def _mend(self, reader: RevisionReader, census: Census | None, before: LandedItems) -> LandedItems:
         """Make the feeds' rows visible, fetch what they lack, and say what is landed now."""
@@ -157,7 +161,9 @@ class Extraction:
         last = census.last if census else NOTHING_ASKED
         short = items.is_incomplete | last.ahead_of(items)
         others = {*unknown, *items_of(self.cursor, reader.broken)}
-        mended = mend_histories(self.client, self.writer, reader, items, short, others, self.cursor.gaps)
+        mended = mend_histories(
+            self.client, self.writer, reader, items, short, others, self.cursor.gaps, self._selected
+        )
         if mended.landed:
             self._commit()
             items = landed_items(self.landing, self.connection.id)

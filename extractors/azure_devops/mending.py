@@ -6,7 +6,7 @@ feed while it belonged to a project that is not selected.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from extractors.errors import ExtractError, NotFound
 from extractors.writing import Writer
 
 APPEND_ROWS = 5_000
+Page = tuple[list[msgspec.Raw], datetime]  # revisions as they came, and when
 MOST_ITEMS = 20_000  # of one run: beyond that something else is wrong, and a full run is cheaper
 
 
@@ -32,12 +33,14 @@ MOST_ITEMS = 20_000  # of one run: beyond that something else is wrong, and a fu
 class Mended:
     """How many rows were landed, and what stood in the way: errors by the number of the item.
 
-    `gone`: items that have no history any more, for they were deleted.
+    `gone`: items that have no history any more, for they were deleted. `foreign`: items that were never in a selected
+    project, so nothing of them was landed.
     """
 
     landed: int
     failures: Mapping[int, ExtractError]
     gone: Collection[int]
+    foreign: Collection[int]
 
 
 def mend_histories(
@@ -48,9 +51,11 @@ def mend_histories(
     short: npt.NDArray[np.bool_],
     others: Collection[int],
     tried: Mapping[int, int],
+    selected: Collection[str] | None,
 ) -> Mended:
     """Land the full histories of items that lack revisions (`short`) and of `others`: unknown or broken ones.
 
+    `selected`: names of the projects that count, None for all. The feed tells broken revisions of every project.
     `tried`: item -> last revision when it was incomplete before; as long as nothing happens to it there is no use
     in asking again.
     """
@@ -62,6 +67,8 @@ def mend_histories(
     landed = 0
     failures: dict[int, ExtractError] = {}
     gone: set[int] = set()
+    foreign: set[int] = set()
+    landed_before = set(items.ids.tolist())
     waiting: list[pa.Table] = []
     for item_id, pages in each_by_itself(lambda item_id: _history(client, reader, item_id), wanted, THREADS):
         if isinstance(pages, ExtractError):
@@ -69,12 +76,26 @@ def mend_histories(
             continue
         if not pages:
             gone.add(item_id)
+            continue
+        if selected is not None and item_id not in landed_before:
+            projects = _projects(pages, reader.names["project"])
+            if projects.isdisjoint(selected):
+                if projects and None not in projects:  # else it may have been in one, and stays red
+                    foreign.add(item_id)
+                continue
         waiting += [reader.table(raws, sent_at) for raws, sent_at in pages]
         if sum(table.num_rows for table in waiting) >= APPEND_ROWS:
             landed += _append_new(writer, waiting)
             waiting.clear()
     landed += _append_new(writer, waiting) if waiting else 0
-    return Mended(landed, failures, gone)
+    return Mended(landed, failures, gone, foreign)
+
+
+def _projects(pages: Iterable[Page], field: str) -> set[str | None]:
+    """All projects that a history names; with None if a revision does not say where it was."""
+    found = (msgspec.json.decode(raw)["fields"] for raws, _ in pages for raw in raws)
+    names = ((fields or {}).get(field) for fields in found)
+    return {name if isinstance(name, str) and name else None for name in names}
 
 
 def _append_new(writer: Writer, tables: Sequence[pa.Table]) -> int:
@@ -85,9 +106,7 @@ def _append_new(writer: Writer, tables: Sequence[pa.Table]) -> int:
     return writer.append(REVISIONS, table.filter(pc.invert(pc.is_in(table["record_id"], known["record_id"]))))
 
 
-def _history(
-    client: AzureDevOpsClient, reader: RevisionReader, item_id: int
-) -> list[tuple[list[msgspec.Raw], datetime]]:
+def _history(client: AzureDevOpsClient, reader: RevisionReader, item_id: int) -> list[Page]:
     """All revisions of one item, cut down to the fields that the feed would have given."""
     asked = set(reader.asked_fields)
     try:

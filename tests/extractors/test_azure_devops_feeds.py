@@ -128,6 +128,25 @@ def test_selected_projects_and_items_that_move_between_them(site: Site, organisa
     assert set(site.rows("revisions")) == site.expected_revisions()
 
 
+def test_an_odd_revision_of_a_project_that_is_not_selected_lands_nothing_of_it(
+    site: Site, organisation: Organisation
+) -> None:
+    organisation.change(2)
+    organisation.current(2)["fields"]["System.ChangedDate"] = None
+    for _ in range(2):
+        assert site.run(projects=("Shop",)).is_complete
+        assert {row["project"] for row in site.rows("revisions").values()} == {"Shop"}
+
+
+def test_an_odd_revision_of_an_unknown_project_is_red_and_lands_nothing(site: Site, organisation: Organisation) -> None:
+    """It may have been in a selected one."""
+    organisation.change(2, **{"System.TeamProject": ""})
+    for _ in range(2):
+        (failure,) = site.run(projects=("Shop",)).failures
+        assert failure.subject == f"revision {organisation.current(2)['rev']} of work item 2"
+        assert {row["project"] for row in site.rows("revisions").values()} == {"Shop"}
+
+
 def test_a_feed_that_does_not_move_on_is_an_error(site: Site, organisation: Organisation) -> None:
     stuck = {"values": [], "continuationToken": "1", "isLastBatch": False}
     organisation.revisions = lambda **_: stuck  # type: ignore[method-assign]
