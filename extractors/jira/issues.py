@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from msgspec import Raw
 
 from extractors.connection import ExtractReport, Progress
-from extractors.errors import HistoryCut, SchemaChanged, Truncated
+from extractors.errors import AccessDenied, HistoryCut, SchemaChanged, Truncated
 from extractors.jira.bulk import Bulk, FetchedIssue
 from extractors.jira.client import JiraClient
 from extractors.jira.fields import FieldRoles
@@ -35,8 +35,7 @@ Longest = tuple[tuple[int, int], str, datetime]  # (histories, place among equal
 class IssueLoader:
     """Lands issues by id. `sprints` collects the sprints that they name.
 
-    `gaps` are the issues that could not be read whole, now or in an earlier run; `tried` those of earlier runs that
-    this run has asked for.
+    `gaps` are the issues that could not be read whole or were not given, now or in an earlier run.
     """
 
     def __init__(
@@ -50,7 +49,8 @@ class IssueLoader:
     ) -> None:
         self.gaps = set(gaps)
         self._old_gaps = frozenset(self.gaps)
-        self.tried: set[int] = set()
+        self._tried: set[int] = set()  # of the old gaps: given by this run
+        self._omitted: set[int] = set()  # asked for, and not given: gone by now, or left out by a broken answer
         self._client = client
         self._bulk = Bulk(client)
         self._writer = writer
@@ -64,7 +64,7 @@ class IssueLoader:
         self.sprints: dict[str, dict[str, Any]] = {}
 
     def load(self, ids: Sequence[int], after_batch: Callable[[int], None] = lambda _: None) -> None:
-        """Fetch and land issues, in the order of `ids`; those that are gone by now are left out.
+        """Fetch and land issues, in the order of `ids`; what is not given is a gap until `mend` or a census settles it.
 
         `after_batch` is called with the last id of every full batch, when all up to it is appended.
         """
@@ -73,6 +73,9 @@ class IssueLoader:
             for group, fetched in groups:
                 for issue in fetched:
                     self._add(issue)
+                omitted = set(group) - {int(issue.issue_id) for issue in fetched}
+                self._omitted |= omitted
+                self.gaps |= omitted
                 done += len(group)
                 self._progress.advance(STREAM, done, len(ids))
                 if self._is_batch_full():
@@ -81,6 +84,46 @@ class IssueLoader:
                 elif len(self._rows) >= ROWS_ISSUES or self._rows.bytes >= ROWS_BYTES:
                     self._append()
             self._finish()
+
+    def mend(self, active: Collection[str]) -> None:
+        """Ask again for the issues that could not be read whole or were not given: they may never change again.
+
+        What the source does not give is no gap if it is not landed either: then the census finds it. What is landed is
+        asked for in every run until the census says that it is gone; while it can be read alone, the run is red.
+        `active` are the projects whose issues may be read.
+        """
+        left = (self.gaps & self._old_gaps - self._tried) | self._omitted
+        if not left:
+            return
+        ids, columns = [str(number) for number in sorted(left)], ["record_id", "project_id", "is_deleted"]
+        rows = self._writer.landing.latest(STREAM, self._client.connection.id, columns, ids).to_pylist()
+        landed = {int(row["record_id"]): row["project_id"] for row in rows if not row["is_deleted"]}
+        asked = left - {number for number, project_id in landed.items() if project_id not in active}
+        self.load(sorted(asked))
+        omitted = asked & self._omitted
+        self.gaps -= omitted - set(landed)
+        self._tell_omitted(sorted(omitted & set(landed)))
+
+    def _tell_omitted(self, numbers: Sequence[int]) -> None:
+        """Landed issues that were asked for twice and not given: an error if one of them can be read alone."""
+        probed = in_parallel(self._can_be_read, numbers[:AUDITED], AUDITED)
+        readable = [str(number) for number, is_readable in probed if is_readable]
+        if readable:
+            self._report.failures.append(
+                Truncated(
+                    self._client.connection.id,
+                    f"issue {', '.join(readable)}",
+                    None,
+                    "Run again; if it stays so, tell the vendor",
+                    detail=f"{len(numbers)} issues were left out of answers twice; what is landed of them may be old",
+                )
+            )
+
+    def _can_be_read(self, number: int) -> bool:
+        try:
+            return self._bulk.exists(str(number))
+        except AccessDenied:
+            return False
 
     def _is_batch_full(self) -> bool:
         issues, size = self._batch_issues + len(self._rows), self._batch_bytes + self._rows.bytes
@@ -94,8 +137,9 @@ class IssueLoader:
         number = int(issue_id)
         is_old_gap = number in self._old_gaps
         if is_old_gap:
-            self.tried.add(number)
+            self._tried.add(number)
         self.gaps.discard(number)
+        self._omitted.discard(number)
         try:
             # An issue that was cut before is counted: that it leads to its status does not say that it is whole.
             if is_old_gap or self._rows.add(issue) is not None:

@@ -210,7 +210,7 @@ class _Extraction:
         for instant in sorted({cursor.projects[project_id] for project_id in old}):  # laggards apart
             changed |= self._changed([key for key in old if cursor.projects[key] == instant], instant)
         walked = self._load(new) if new else {}
-        self._mend_gaps()
+        self._loader.mend(self._active)
         cursor.projects |= {key: self._started for key in [*old, *walked] if key not in self._failed}
         cursor.projects = {key: value for key, value in cursor.projects.items() if key in self._projects}
         cursor.load = None if not set(new) & set(self._failed) else cursor.load
@@ -290,21 +290,6 @@ class _Extraction:
         """The cursor, with the issues that could not be read whole so far."""
         self._cursor.gaps = sorted(self._loader.gaps)
         return self._cursor.stored()
-
-    def _mend_gaps(self) -> None:
-        """Ask again for the issues that could not be read whole: they may never change again.
-
-        What the source does not give is no gap if it is not landed either: then the census finds it.
-        """
-        left = self._loader.gaps & set(self._cursor.gaps) - self._loader.tried
-        if not left:
-            return
-        ids = [str(number) for number in sorted(left)]
-        rows = self._landing.latest("jira/issues", self._connection.id, ["record_id", "project_id", "is_deleted"], ids)
-        landed = {int(row["record_id"]): row for row in rows.to_pylist() if not row["is_deleted"]}
-        unread = {number for number, row in landed.items() if row["project_id"] not in self._active}
-        self._loader.load(sorted(left - unread))
-        self._loader.gaps -= left - self._loader.tried - set(landed)
 
     def _is_census_due(self) -> bool:
         last = self._cursor.census_at
