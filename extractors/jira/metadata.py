@@ -226,13 +226,19 @@ class Metadata:
             if is_in_scope(key) and owners.get(key.split(":")[0]) in (None, *self.projects)
         }
         gone = known - {row["record_id"] for row in rows}
-        limit = Limit(writer.connection.id, writer.connection.max_deleted_ratio)
-        if not gone or limit.allows_of_list(len(known), len(gone)):
+        if self._may_go(writer, stream, len(known), len(gone)):
             writer.replace(stream, rows, lambda key: is_in_scope(key) and not self.oddities.may_hold(stream, key))
-            return
+        else:
+            writer.append(stream, rows)
+
+    def _may_go(self, writer: Writer, stream: str, known: int, gone: int) -> bool:
+        """Whether `gone` of the `known` entries of a list may be deleted. If not, the run is red."""
+        limit = Limit(writer.connection.id, writer.connection.max_deleted_ratio)
+        if not gone or limit.allows_of_list(known, gone):
+            return True
         self.is_stopped = True
-        self._fail(limit.of_list(stream, len(known), len(gone)))
-        writer.append(stream, rows)
+        self._fail(limit.of_list(stream, known, gone))
+        return False
 
     def _owners(self, writer: Writer, stream: str) -> dict[str, str | None]:
         """The project of each landed version or board."""
@@ -267,24 +273,46 @@ class Metadata:
             rows = self.oddities.rows("jira/sprints", board.sprints, partial(sprint_row, listed_by=board.board_id))
             sprints = {row["record_id"]: row for row in rows} | sprints
         if all(board.are_sprints_known for board in self.boards):
-            unlisted = [key for key in writer.alive("jira/sprints") if key not in sprints]
-            gone = [key for key in unlisted if not odd("jira/sprints", key) and self._is_gone(key, sprints)]
-            writer.delete("jira/sprints", sorted(gone))
+            self._delete_sprints(writer, sprints)
         writer.append("jira/sprints", list(sprints.values()))
+
+    def _delete_sprints(self, writer: Writer, sprints: dict[str, Json]) -> None:
+        """Delete those that neither a board lists nor the site knows by id, unless too many are gone at once.
+
+        Those that are still there by id come into `sprints`.
+        """
+        landed = writer.landing.latest("jira/sprints", writer.connection.id, ["record_id", "board_id", "is_deleted"])
+        board_of = {row["record_id"]: row["board_id"] for row in landed.to_pylist() if not row["is_deleted"]}
+        unlisted = [key for key in board_of if key not in sprints and not self.oddities.may_hold("jira/sprints", key)]
+        gone = [key for key in sorted(unlisted) if self._is_gone(key, sprints)]
+        projects = self._owners(writer, "jira/boards")
+        counted = {key for key, board_id in board_of.items() if projects.get(board_id) in (None, *self.projects)}
+        if self._may_go(writer, "jira/sprints", len(counted), len(counted & set(gone))):
+            writer.delete("jira/sprints", gone)
 
     def _is_gone(self, sprint_id: str, sprints: dict[str, Json]) -> bool:
         """A sprint that no board lists any more: gone, or still there on a board that we do not see."""
-        raw = self._client.sprint(sprint_id)
+        raw, is_known = self._sprint(sprint_id)
         if raw is not None:
             sprints |= {row["record_id"]: row for row in self.oddities.rows("jira/sprints", [raw], sprint_row)}
-        return raw is None
+        return raw is None and is_known
+
+    def _sprint(self, sprint_id: str) -> tuple[Json | None, bool]:
+        """A sprint by its id (None: there is none), and whether that could be asked."""
+        try:
+            return self._client.sprint(sprint_id), True
+        except (AccessDenied, BadRequest):
+            return None, False
+        except (*BROKEN, Unreachable) as error:
+            self._fail(self._owned(error, f"sprint {sprint_id}"))
+            return None, False
 
     def land_unlisted_sprints(self, writer: Writer, seen: Mapping[str, Json]) -> None:
         """Sprints that issues name but no board lists: asked for one by one, else as the issue shows them."""
         listed = {str(raw["id"]) for board in self.boards for raw in board.sprints}
         known = writer.landing.latest("jira/sprints", writer.connection.id, ["record_id"])["record_id"].to_pylist()
         unlisted = sorted(set(seen) - listed - set(known), key=int)
-        found = [raw or seen[key] for key, raw in in_parallel(self._client.sprint, unlisted, THREADS)]
+        found = [raw or seen[key] for key, (raw, _) in in_parallel(self._sprint, unlisted, THREADS)]
         writer.append("jira/sprints", self.oddities.rows("jira/sprints", found, sprint_row))
 
     def coverage(self) -> list[Coverage]:

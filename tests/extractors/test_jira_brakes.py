@@ -135,3 +135,29 @@ def test_sprints_of_a_board_that_cannot_be_asked_stay(site: Site, tmp_path: Path
     life.put_boards()
     extract(home, url)
     assert alive(home, "jira/sprints") == life.shown_sprints().keys()
+
+
+def test_sprints_that_are_gone_all_at_once_stay_until_that_is_allowed(site: Site, tmp_path: Path) -> None:
+    """An empty list of sprints is not believed, nor is one sprint gone that the account may not ask for by id."""
+    life, url = site
+    home, faults = tmp_path / "pmo", f"{url}/_sandbox/faults"
+    extract(home, url)
+    before = alive(home, "jira/sprints")
+    assert len(before) == 3
+    emptied = {"match": "board/[0-9]+/sprint", "kind": "empty", "times": None}
+    unseen = [{"match": "agile/1.0/sprint/[0-9]+$", "kind": kind, "times": None} for kind in ("403", "404")]
+    requests.post(faults, json=[emptied, unseen[0]], timeout=10).raise_for_status()
+    assert extract(home, url).is_complete
+    assert alive(home, "jira/sprints") == before
+    requests.delete(faults, timeout=10).raise_for_status()
+    requests.post(faults, json=[emptied, unseen[1]], timeout=10).raise_for_status()
+    for _ in range(2):
+        (failure,) = extract(home, url).failures
+        assert isinstance(failure, TooManyDeleted)
+        assert all(word in str(failure) for word in ("jira/sprints", "3 of 3", "max_deleted_ratio"))
+        assert alive(home, "jira/sprints") == before
+    requests.delete(faults, timeout=10).raise_for_status()
+    life.sprints.clear()
+    life.put_boards()
+    assert extract(home, url, ratio=1).is_complete
+    assert not alive(home, "jira/sprints")
