@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from msgspec import Raw
 
 from extractors.connection import ExtractReport, Progress
-from extractors.errors import AccessDenied, HistoryCut, SchemaChanged, Truncated
+from extractors.errors import AccessDenied, HistoryCut, NotFound, SchemaChanged, Truncated
 from extractors.jira.bulk import Bulk, FetchedIssue
 from extractors.jira.client import JiraClient
 from extractors.jira.fields import FieldRoles
@@ -143,7 +143,12 @@ class IssueLoader:
         try:
             # An issue that was cut before is counted: that it leads to its status does not say that it is whole.
             if is_old_gap or self._rows.add(issue) is not None:
-                self._rows.add(self._again(issue_id, issue), is_final=True)
+                again = self._again(issue_id, issue)
+                if again is not None:
+                    self._rows.add(again, is_final=True)
+                else:
+                    self.gaps.add(number)
+                    self._omitted.add(number)
         except UNREADABLE as error:
             self.gaps.add(number)
             self._tell_broken(number, error)
@@ -164,14 +169,17 @@ class IssueLoader:
             raise failure from None
         self._report.failures.append(failure)
 
-    def _again(self, issue_id: str, first: FetchedIssue) -> FetchedIssue:
-        """The issue and its whole history once more, in the way that says how many changes there are.
+    def _again(self, issue_id: str, first: FetchedIssue) -> FetchedIssue | None:
+        """The issue and its whole history once more, in the way that says how many changes there are; None: it is gone.
 
         The history did not lead to the current state: it was cut, or the issue changed between two requests.
         """
         again = self._bulk.fetch([int(issue_id)], self._fields)
         issue = again[0] if again else first
-        histories, total = self._histories(issue_id, issue)
+        try:
+            histories, total = self._histories(issue_id, issue)
+        except NotFound:
+            return None
         if len({_history_id(history) for history in histories}) < total:
             self.gaps.add(int(issue_id))
             self._report.failures.append(
@@ -199,21 +207,27 @@ class IssueLoader:
         """
         if not self._client.is_cloud:
             return
-        for ((count, _), issue_id, sent_at), total in in_parallel(
-            lambda one: self._bulk.change_count(one[1]), longest, AUDITED
+        for ((count, _), issue_id, _), earlier in in_parallel(
+            lambda one: self._recounted(one[1], one[2], one[0][0]), longest, AUDITED
         ):
-            if total <= count:
-                continue
-            histories, _ = self._bulk.changelog(issue_id)
-            earlier = [history for history in histories if created_at(history) <= sent_at]
-            if len(earlier) > count:
+            if earlier > count:
                 raise Truncated(
                     self._client.connection.id,
                     f"POST {self._client.api}/changelog/bulkfetch",
                     200,
                     "Nothing of this batch was kept. Run again; if it stays so, tell the vendor",
-                    detail=f"It gave {count} histories of issue {issue_id}, which has {len(earlier)}",
+                    detail=f"It gave {count} histories of issue {issue_id}, which has {earlier}",
                 )
+
+    def _recounted(self, issue_id: str, sent_at: datetime, count: int) -> int:
+        """How many histories an issue had when it was sent, if more than `count`; 0 if it is gone by now."""
+        try:
+            if self._bulk.change_count(issue_id) <= count:
+                return count
+            histories, _ = self._bulk.changelog(issue_id)
+        except NotFound:
+            return 0
+        return sum(created_at(history) <= sent_at for history in histories)
 
     def _append(self) -> None:
         """Turn what was fetched into rows of the open batch."""

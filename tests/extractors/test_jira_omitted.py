@@ -14,11 +14,11 @@ import requests
 
 from extractors import limiter as limiters
 from extractors.connection import ExtractReport
-from extractors.errors import Truncated
+from extractors.errors import SchemaChanged, Truncated
 from extractors.jira.source import JiraSource
 from extractors.landing import Landing, Run
 from sandbox.model import Tool
-from tests.extractors.jira_life import Life, living
+from tests.extractors.jira_life import PROJECTS, Life, living
 from tests.extractors.sandbox_site import held_by_source, jira, landed_issues
 
 NOW = datetime(2027, 5, 3, 12, tzinfo=UTC)
@@ -33,10 +33,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield life, url
 
 
-def extract(home: Path, url: str, **run: Any) -> ExtractReport:
+def extract(home: Path, url: str, projects: tuple[str, ...] = (), **run: Any) -> ExtractReport:
     limiters._limiters.clear()
     landing = Landing(home)
-    report = JiraSource(jira(url)).extract(landing, Run(uuid.uuid4().hex, datetime.now(UTC), **run))
+    report = JiraSource(jira(url, projects=projects)).extract(landing, Run(uuid.uuid4().hex, datetime.now(UTC), **run))
     landing.judge("jira-a", "accepted")
     return report
 
@@ -103,3 +103,40 @@ def test_an_issue_that_goes_between_the_walk_and_its_fetch_settles(site: Site, t
     assert extract(tmp_path / "pmo", url).is_complete
     assert gaps(tmp_path / "pmo") == []
     assert landed_issues(Landing(tmp_path / "pmo")) == held_by_source(url)
+
+
+def test_an_issue_that_goes_before_its_history_is_counted_stops_nothing(site: Site, tmp_path: Path) -> None:
+    """In the count of the longest histories, and where a history does not lead to its status."""
+    life, url = site
+    issue = next(iter(life.issues.values()))
+    for _ in range(3):
+        life.change(issue)
+    set_faults(url, {"match": f"issue/{issue.number}/changelog", "kind": "404", "times": None})
+    assert extract(tmp_path / "audited", url).is_complete
+    assert len(landed_issues(Landing(tmp_path / "audited"))) == len(life.issues)
+    issue.status = next(one for one in ("1", "2", "3") if one != issue.status)
+    life._write(issue)
+    rows = [row for row in extract(tmp_path / "pmo", url).coverage if row.stream == "jira/issues"]
+    assert sum(row.expected or 0 for row in rows) == sum(row.got or 0 for row in rows) + 1, "it is missed"
+    assert len(landed_issues(Landing(tmp_path / "pmo"))) == len(life.issues) - 1
+    set_faults(url)
+    assert extract(tmp_path / "pmo", url).is_complete
+    assert landed_issues(Landing(tmp_path / "pmo")) == held_by_source(url)
+
+
+def test_a_new_gap_of_a_run_stays_one_beyond_its_batches(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first batch is committed, and the cursor with it, before the run asks again for what it could not read."""
+    life, url = site
+    monkeypatch.setattr("extractors.jira.issues.BATCH_ISSUES", 1)
+    monkeypatch.setattr("extractors.jira.bulk.BULK", 1)
+    monkeypatch.setattr("extractors.jira.bulk.CHUNKS_TOGETHER", 1)
+    issue = next(iter(life.issues.values()))
+    first = next(key for number, key in PROJECTS.items() if number != issue.project)
+    assert extract(tmp_path / "pmo", url, (first,)).is_complete  # with the day's census
+    good = {"accountId": "u7", "key": "u7", "displayName": "Odd", "active": True}
+    life.write(issue, assignee=good | {"active": "yes"})
+    report = extract(tmp_path / "pmo", url, tuple(PROJECTS.values()))
+    assert [type(failure) for failure in report.failures] == [SchemaChanged]
+    assert gaps(tmp_path / "pmo") == [issue.number]
