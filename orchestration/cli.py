@@ -107,13 +107,13 @@ def doctor(config: ConfigOption = None) -> None:
 @app.command()
 def explain(
     kpi: Annotated[str, typer.Argument(metavar="KPI", help="The KPI's id, e.g. velocity or lead_time_p85.")],
-    team: Annotated[str | None, typer.Option(help="Name of a team.")] = None,
+    team: Annotated[str | None, typer.Option(help="Name or key of a team.")] = None,
     project: Annotated[str | None, typer.Option(help="Name or key of a project.")] = None,
-    portfolio: Annotated[str | None, typer.Option(help="Name of a portfolio or program.")] = None,
+    portfolio: Annotated[str | None, typer.Option(help="Name or key of a portfolio or program.")] = None,
     connection: Annotated[str | None, typer.Option(help="Id or name of a connection.")] = None,
-    item_type: Annotated[str | None, typer.Option(help="Name of an item type.")] = None,
-    survey: Annotated[str | None, typer.Option(help="Name of a survey.")] = None,
-    sprint: Annotated[str | None, typer.Option(help="Name of a sprint.")] = None,
+    item_type: Annotated[str | None, typer.Option(help="Name or key of an item type.")] = None,
+    survey: Annotated[str | None, typer.Option(help="Name or key of a survey.")] = None,
+    sprint: Annotated[str | None, typer.Option(help="Name or key of a sprint.")] = None,
     period: Annotated[str | None, typer.Option(help="2024-Q1 or 2024-03; default: the latest.")] = None,
     policy: Annotated[str, typer.Option(help="Metric policy.")] = "default",
     items: Annotated[int, typer.Option(min=0, help="How many items to show.")] = 20,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
@@ -25,6 +24,7 @@ from orchestration.explained_scope import (
     zone_in,
     zone_of_scope,
 )
+from orchestration.explained_value import Question, Values
 from orchestration.paths import Home
 
 OCCUPANCY = {"wip", "wip_age_p85"}
@@ -78,19 +78,6 @@ LANDED = """
 """
 
 
-@dataclass(frozen=True)
-class Question:
-    """What `pmo explain` was asked. Names are those that people use."""
-
-    kpi: str
-    scope: tuple[str, str] | None = None  # (type, name) as on the scorecard: team, project, portfolio …
-    sprint: str | None = None
-    period: str | None = None
-    policy: str = "default"
-    items: int = 20
-    item: str | None = None  # what people call it; of its evidence alone
-
-
 class Explanation:
     """Answers about one publication. Close it, or use it in a `with`."""
 
@@ -131,77 +118,8 @@ class Explanation:
         return found[0]
 
     def value(self, question: Question) -> Row:
-        """The scorecard's row that the question means; of several the latest that has a value."""
-        conditions = ["scorecard.kpi_id = ?", "scorecard.policy_id = ?"]
-        parameters: list[Any] = [question.kpi, question.policy]
-        if question.scope is not None:
-            kind, name = question.scope
-            conditions.append("scorecard.scope_type = ? and list_contains(?, scorecard.scope_key)")
-            parameters += [kind, self._scope_keys(kind, name)]
-        elif question.sprint is None:
-            conditions.append("scorecard.scope_type = case when exists (select 1 from kpi_scorecard where kpi_id = ?"
-                              " and scope_type = 'all') then 'all' else scorecard.scope_type end")  # fmt: skip
-            parameters.append(question.kpi)
-        if question.sprint is not None:
-            conditions.append("lower(sprint.name) = lower(?)")
-            parameters.append(question.sprint)
-        if question.period is not None:
-            kind, start = parse_period(question.period)
-            conditions.append("scorecard.period_type = ? and scorecard.period_start_date = ?")
-            parameters += [kind, start]
-        found = self.rows(
-            f"""
-            select scorecard.*, sprint.name as sprint_name
-            from kpi_scorecard as scorecard
-            left join dim_sprint as sprint on scorecard.sprint_key = sprint.sprint_key
-            where {" and ".join(f"({condition})" for condition in conditions)}
-            order by scorecard.value is null, scorecard.period_start_date desc,
-                scorecard.period_type = 'quarter', scorecard.scope_name
-            limit 1
-            """,  # noqa: S608 - conditions are texts of this file, values are bound
-            parameters,
-        )
-        if not found:
-            raise PmoError(self._nothing(question))
-        return found[0]
-
-    def _scope_keys(self, kind: str, name: str) -> list[str]:
-        """The scopes that people call so: by name or key, a project also by the key that its tool shows."""
-        found = self.rows(
-            """
-            select distinct scorecard.scope_key, scorecard.scope_name, project.project
-            from kpi_scorecard as scorecard
-            left join dim_project as project
-                on scorecard.scope_type = 'project' and scorecard.scope_key = project.project_key
-            where scorecard.scope_type = ? and scorecard.scope_name is not null
-            """,
-            [kind],
-        )
-        called = name.lower()
-        keys = [
-            row["scope_key"]
-            for row in found
-            if called in {row["scope_name"].lower(), row["scope_key"].lower(), (row["project"] or "").lower()}
-        ]
-        if not keys:
-            names = sorted({row["scope_name"] for row in found})
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise PmoError(
-                f"The scorecard has no {kind.replace('_', ' ')} '{name}'.{hint} It has: {', '.join(names) or 'none'}."
-            )
-        return keys
-
-    def _nothing(self, question: Question) -> str:
-        found = self.rows(
-            "select period_type, min(period_start_date) as first, max(period_start_date) as latest"
-            " from kpi_scorecard where kpi_id = ? and policy_id = ? group by period_type order by period_type",
-            [question.kpi, question.policy],
-        )
-        if not found:
-            return f"The scorecard has no value of {question.kpi} under the policy {question.policy}."
-        known = "; ".join(f"{row['period_type']}: {row['first']} to {row['latest']}" for row in found)
-        return f"The scorecard has no value of {question.kpi} for this choice. It has {known}."
+        """The scorecard's row that the question means; of several periods the latest that has a value."""
+        return Values(self.rows).find(question)
 
     def evidence(self, value: Row) -> list[Row]:
         """Every row that the value was computed from, with its item or response."""
@@ -301,22 +219,6 @@ class Explanation:
                 for row in self.rows(LANDED, [files, connection_id, record_ids, visible]):
                     found[connection_id, f"{stream}|{row['record_id']}"] = row
         return found
-
-
-def parse_period(text: str) -> tuple[str, date]:
-    """`2024-Q1` or `2024-03`: the period's type and its first day."""
-    try:
-        if "Q" in text.upper():
-            year, _, quarter = text.upper().partition("-Q")
-            if quarter not in {"1", "2", "3", "4"}:
-                raise ValueError(quarter)
-            return "quarter", date(int(year), 3 * int(quarter) - 2, 1)
-        parts = [int(part) for part in text.split("-")]
-        if len(parts) == 2:
-            return "month", date(parts[0], parts[1], 1)
-    except ValueError:
-        pass
-    raise PmoError(f"--period {text} is no period. Allowed: 2024-Q1 or 2024-03.")
 
 
 def _period_end(value: Row) -> date:

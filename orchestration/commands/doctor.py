@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from extractors.connection import CheckLine, Connection
 from extractors.errors import ExtractError
@@ -18,6 +17,7 @@ from orchestration.paths import Home
 from orchestration.pipeline.extraction import source_of
 from orchestration.seeds import merge_seeds
 from orchestration.settings import PostgresServer, Settings
+from orchestration.terminal import escape
 
 MARKS = {"ok": "[green]ok[/]  ", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
 

@@ -26,6 +26,7 @@ from orchestration.locking import one_run
 from orchestration.paths import Home
 from orchestration.pipeline.context import RunOptions
 from orchestration.searching import files_with
+from orchestration.terminal import plain
 from orchestration.warehouse import forget
 
 DERIVED = ("as-of", "published-as-of", "data_docs", "cache")
@@ -86,7 +87,7 @@ def _show(console: Console, landing: Landing, person: Person) -> None:
         progress.close()
     console.print("Would be erased wherever they stand:", highlight=False)
     for text in sorted(person.texts):
-        console.print(f"  {text}", highlight=False, markup=False)
+        console.print(f"  {plain(text)}", highlight=False, markup=False)
     _print_rows(console, counts or {"no raw table": 0})
     _print_shared(console, person)
 

@@ -8,8 +8,10 @@ from rich.console import Console
 
 from orchestration.errors import PmoError
 from orchestration.explained_scope import Row
-from orchestration.explanation import Explanation, Question
+from orchestration.explained_value import Question
+from orchestration.explanation import Explanation
 from orchestration.paths import Home
+from orchestration.terminal import plain
 
 __all__ = ["Question", "explain_value"]
 
@@ -49,11 +51,16 @@ def _only(evidence: list[Row], item: str) -> list[Row]:
     return found
 
 
+def _line(console: Console, text: str, style: str | None = None) -> None:
+    """One line of the terminal, whatever titles, names and addresses are in it."""
+    console.print(plain(text), style=style, markup=False)
+
+
 def _headline(console: Console, kpi: Row, value: Row) -> None:
     scope = value["scope_name"] or value["scope_type"]
     what = "everything" if value["scope_type"] == "all" else f"{value['scope_type'].replace('_', ' ')} {scope}"
     when = f"sprint {value['sprint_name']}" if value.get("sprint_name") else _period(value)
-    console.print(f"{kpi['name']} · {what} · {when}", style="bold", markup=False)
+    _line(console, f"{kpi['name']} · {what} · {when}", style="bold")
     told = {
         "value": f"{_number(value['value'])} {value['unit'] or ''} ({str(value['status']).replace('_', ' ')})",
         "numerator": _number(value["numerator"]),
@@ -69,7 +76,7 @@ def _headline(console: Console, kpi: Row, value: Row) -> None:
         "run": value["run_id"],
     }
     for name, text in told.items():
-        console.print(f"  {name:<14} {text}", markup=False)
+        _line(console, f"  {name:<14} {text}")
 
 
 def _restatements(console: Console, restatements: list[Row]) -> None:
@@ -77,36 +84,34 @@ def _restatements(console: Console, restatements: list[Row]) -> None:
     for row in restatements:
         old, new = _number(row["old_value"]), _number(row["new_value"])
         since, now = _instant(row["old_published_at"]), _instant(row["restated_at"])
-        console.print("Restated", style="bold")
-        console.print(
-            f"  {old} was published from {since} on; {new} holds with the data of {now} (run {row['run_id']})."
+        _line(console, "Restated", style="bold")
+        _line(
+            console, f"  {old} was published from {since} on; {new} holds with the data of {now} (run {row['run_id']})."
         )
-        console.print(f"  Cause: {row['cause_text']}", markup=False)
+        _line(console, f"  Cause: {row['cause_text']}")
         for item in row["items"]:
             old, new = _number(item["old_contribution"]), _number(item["new_contribution"])
             what = " ".join(filter(None, [item["ref"], item["title"]]))
-            console.print(f"  {item['change']:<8} {old} → {new}  {what}", markup=False)
+            _line(console, f"  {item['change']:<8} {old} → {new}  {what}")
             for text in filter(None, [item.get("changes"), item["source_url"]]):
-                console.print(f"    {text}", markup=False)
+                _line(console, f"    {text}")
             for name, keys in (("record", item["raw_record_keys"]), ("batch", item["batch_ids"])):
                 for key in keys or []:
-                    console.print(f"    {name} {key}", markup=False)
+                    _line(console, f"    {name} {key}")
 
 
 def _evidence(console: Console, evidence: list[Row], shown: int) -> None:
-    console.print(f"Evidence: {len(evidence):,} rows", style="bold")
+    _line(console, f"Evidence: {len(evidence):,} rows", style="bold")
     width = max((len(_number(row["contribution"])) for row in evidence[:shown]), default=1)
     role_width = max((len(_role(row)) for row in evidence[:shown]), default=1)
     for row in evidence[:shown]:
         about = " ".join(filter(None, [row["item_ref"], row["title"]])) or _answer(row)
         contribution = _number(row["contribution"])
-        console.print(
-            f"  {_role(row):<{role_width}}  {row['event_date']}  {contribution:>{width}}  {about}", markup=False
-        )
+        _line(console, f"  {_role(row):<{role_width}}  {row['event_date']}  {contribution:>{width}}  {about}")
         if row["source_url"]:
-            console.print(f"{'':<{role_width + width + 18}}{row['source_url']}", markup=False)
+            _line(console, f"{'':<{role_width + width + 18}}{row['source_url']}")
     if len(evidence) > shown:
-        console.print(f"  … and {len(evidence) - shown:,} more; --items shows more of them.")
+        _line(console, f"  … and {len(evidence) - shown:,} more; --items shows more of them.")
 
 
 def _role(row: Row) -> str:
@@ -129,24 +134,24 @@ def _chains(console: Console, explanation: Explanation, value: Row, evidence: li
         else:
             steps = [{**step, "said": _said(step)} for step in explanation.history(value, key)]
             title = f"{row['item_ref']}: what happened"
-        console.print(title, style="bold", markup=False)
+        _line(console, title, style="bold")
         _steps(console, explanation, steps)
     if len(keys) > SHOWN_WHOLE:
         rest = f"The raw records of {len(keys) - SHOWN_WHOLE:,} more"
         how = "; --item PROJ-12 shows those of one item." if evidence[0]["item_key"] else "."
-        console.print(f"{rest} are not shown here{how}")
+        _line(console, f"{rest} are not shown here{how}")
 
 
 def _steps(console: Console, explanation: Explanation, steps: list[Row]) -> None:
     told = [(step["connection_id"], step["raw_record_key"]) for step in steps if step["raw_record_key"]]
     records = explanation.raw_records(told)
     for step in steps:
-        console.print(f"  {step['happened_at']:%Y-%m-%d %H:%M:%S}  {step['said']}", markup=False)
-        console.print(f"    {step['raw_record_key']}", markup=False)
+        _line(console, f"  {step['happened_at']:%Y-%m-%d %H:%M:%S}  {step['said']}")
+        _line(console, f"    {step['raw_record_key']}")
         if record := records.get((step["connection_id"], step["raw_record_key"])):
             landed = f"landed {_instant(record['extracted_at'])} by run {record['run_id']}"
-            console.print(f"    {landed}, hash {record['payload_hash']}", markup=False)
-            console.print(f"    {record['landed_file']}", markup=False)
+            _line(console, f"    {landed}, hash {record['payload_hash']}")
+            _line(console, f"    {record['landed_file']}")
 
 
 def _said(step: Row) -> str:

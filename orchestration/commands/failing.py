@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from orchestration.commands.interrupts import STATUS, STOPPED
 from orchestration.errors import PmoError
 from orchestration.paths import Home
+from orchestration.terminal import plain
 
 LOG_FILE = "pmo.log"
 FULL_DISK = (
@@ -60,8 +61,8 @@ def tell(text: str) -> None:
     """Print to standard error, each line of `text` as a wrapped paragraph, without secrets."""
     from extractors.redaction import redact
 
-    for line in redact(text).splitlines():
-        print(textwrap.fill(line, 118, break_long_words=False, break_on_hyphens=False), file=sys.stderr)  # noqa: T201
+    for line in redact(text).strip().split("\n"):
+        print(textwrap.fill(plain(line), 118, break_long_words=False, break_on_hyphens=False), file=sys.stderr)  # noqa: T201
 
 
 def unexpected(error: BaseException) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -22,6 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from orchestration.pipeline.reporting import Reporter
+from orchestration.terminal import escape, plain
 
 PLAIN_SECONDS = 5.0  # between two lines of the same stream
 
@@ -99,7 +99,7 @@ class LiveReporter:
                 self._progress.update(self._stage, completed=done, total=total)
 
     def note(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False, markup=False)
+        self._progress.console.print(plain(text), highlight=False, markup=False)
 
     def close(self) -> None:
         with self._lock:
@@ -154,4 +154,4 @@ class PlainReporter:
 
     def _line(self, text: str) -> None:
         seconds = time.monotonic() - self._started
-        self._console.print(f"{seconds:6.1f} s  {text}", highlight=False, markup=False, soft_wrap=True)
+        self._console.print(f"{seconds:6.1f} s  {plain(text)}", highlight=False, markup=False, soft_wrap=True)

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from orchestration.config.default import SANDBOX_PORT, sandbox_port
 from orchestration.paths import Home
 from orchestration.pipeline.record import ConnectionResult, RunRecord
 from orchestration.settings import Settings
+from orchestration.terminal import escape, plain
 
 SHOWN_GAPS = 8
 
@@ -138,6 +138,8 @@ def _publication(console: Console, record: RunRecord) -> None:
         if place.exists():
             console.print(f"  {name:<10} {place}", highlight=False, markup=False, soft_wrap=True)
     if publication.postgres:
-        console.print(f"  {'PostgreSQL':<10} {publication.postgres}", highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"  {'PostgreSQL':<10} {plain(publication.postgres)}", highlight=False, markup=False, soft_wrap=True
+        )
     for notice in publication.notices:
-        console.print(f"  Note: {notice}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  Note: {plain(notice)}", highlight=False, markup=False, soft_wrap=True)
