@@ -6,6 +6,7 @@ So an erasure that was cut off can be called again with the same word and finds 
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -238,18 +239,16 @@ def _keys(table: pa.Table) -> list[tuple[object, ...]]:
 
 
 def _clean_other(landing: Landing, path: Path, erasures: Erasures) -> int:
-    """The ledger and past publications: small, so they are read and written as a whole."""
-    rows = _all_rows(path)
-    if rows is None:
-        return 0
-    cleaned = erasures.clean(rows, path.name)
-    if cleaned is rows:
-        return 0
-    if path == landing.folder / LEDGER:
-        with landing.ledger.writing():
-            write_deltalake(path, cleaned, mode="overwrite")
-    else:
-        write_deltalake(path, cleaned, mode="overwrite", schema_mode="merge")
+    """The ledger and past publications: small, so they are read and written as a whole, and nobody writes between."""
+    is_ledger = path == landing.folder / LEDGER
+    with landing.ledger.writing() if is_ledger else contextlib.nullcontext():
+        rows = _all_rows(path)
+        if rows is None:
+            return 0
+        cleaned = erasures.clean(rows, path.name)
+        if cleaned is rows:
+            return 0
+        write_deltalake(path, cleaned, mode="overwrite", schema_mode=None if is_ledger else "merge")
     return _differences(rows, cleaned)
 
 

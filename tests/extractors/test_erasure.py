@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from extractors.erasing import apply, erase, find_person, is_applied, preview
 from extractors.erasure import Erasures, forms
 from extractors.landing import Landing, Run
+from extractors.streams import LEDGER, LEDGER_SCHEMA
 from extractors.surveys.values import pseudonym
 from orchestration.searching import files_with
 
@@ -185,6 +190,35 @@ def test_an_erasure_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest
     erased(tmp_path, MAIL)
     assert len(Erasures(tmp_path).all) == 1
     assert_nowhere(tmp_path)
+
+
+def test_a_batch_that_comes_while_the_ledger_is_cleaned_stays(tmp_path: Path) -> None:
+    """The ledger is read under its lock: here another has it, and writes a row before it gives the lock back."""
+    land(tmp_path)
+    landing, has_lock = Landing(tmp_path), Event()
+    late = pa.Table.from_pylist([row | {"batch_id": "late"} for row in raw_ledger(tmp_path)], LEDGER_SCHEMA)
+
+    def write() -> None:
+        with Landing(tmp_path).ledger.writing():
+            has_lock.set()
+            time.sleep(0.5)  # a reader without the lock has read by now
+            write_deltalake(tmp_path / "raw" / LEDGER, late, mode="append")
+
+    with ThreadPoolExecutor() as pool:
+
+        def told(name: str, *_: int) -> None:
+            if name == LEDGER:
+                pool.submit(write)
+                assert has_lock.wait(60)
+
+        erase(landing, find_person(landing, ACCOUNT, [pseudonym(MAIL, KEY)]), "tester", told)
+    assert [row.batch_id for row in Landing(tmp_path).batches()].count("late") == 1
+    assert_nowhere(tmp_path)
+
+
+def raw_ledger(home: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = Landing(home).ledger.table().to_pylist()
+    return found
 
 
 def test_ordinary_words_and_shared_names_stay(tmp_path: Path) -> None:
