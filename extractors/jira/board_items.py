@@ -8,14 +8,14 @@ issues come and go by themselves (`updated >= -7d`, `sprint in openSprints()`) i
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
 
-from extractors.errors import AccessDenied, BadRequest, NotFound
+from extractors.errors import ExtractError, Unreachable
 from extractors.jira.client import THREADS
-from extractors.jira.metadata import short_reason
+from extractors.jira.metadata import BROKEN, HIDDEN, short_reason
 from extractors.jira.site_rows import Board
 from extractors.jira.walks import Walks
 from extractors.rows import digest
@@ -52,12 +52,22 @@ def filter_hash(board: Board, project_ids: Sequence[str]) -> str:
 
 
 class BoardItems:
-    """Lands board_items of one run and says which filters they were read with."""
+    """Lands board_items of one run and says which filters they were read with.
 
-    def __init__(self, walks: Walks, writer: Writer, project_ids: Sequence[str]) -> None:
+    `broken` takes what is wrong with one board; it raises where that is the site's trouble.
+    """
+
+    def __init__(
+        self,
+        walks: Walks,
+        writer: Writer,
+        project_ids: Sequence[str],
+        broken: Callable[[ExtractError, Board], None],
+    ) -> None:
         self._walks = walks
         self._writer = writer
         self._projects = project_ids
+        self._broken = broken
         self._read: dict[str, set[int] | None] = {}  # board id → what its whole filter holds
 
     def read(self, boards: Sequence[Board]) -> None:
@@ -136,9 +146,11 @@ class BoardItems:
     def _held(self, board: Board, condition: str) -> set[int] | None:
         try:
             return self._walks.filter_ids(str(board.filter_id), self._projects, condition)
-        except (AccessDenied, BadRequest, NotFound) as error:
+        except HIDDEN as error:
             board.problems.append(f"its filter cannot be searched: {short_reason(error)}")
-            return None
+        except (*BROKEN, Unreachable) as error:
+            self._broken(error, board)
+        return None
 
     def _known(self) -> dict[str, set[int]]:
         """Landed items by board."""

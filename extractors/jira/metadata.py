@@ -132,10 +132,10 @@ class Metadata:
             board.configuration = None
             board.problems.append(f"its configuration is of an unknown form: {' '.join(str(error).split())[:80]}")
         except (*BROKEN, Unreachable) as error:
-            self._broken(error, board)
+            self.broken(error, board)
         return board
 
-    def _broken(self, error: ExtractError, board: Board) -> None:
+    def broken(self, error: ExtractError, board: Board) -> None:
         """One board fails as nobody could foresee: red by name, and the others go on."""
         self._fail(self._owned(error, f"board {board.board_id} ({board.name})"))
         board.problems.append(f"it {error.what}: {short_reason(error)}")
@@ -157,7 +157,7 @@ class Metadata:
         except HIDDEN as error:
             board.problems.append(f"its filter cannot be read: {short_reason(error)}")
         except (*BROKEN, Unreachable) as error:
-            self._broken(error, board)
+            self.broken(error, board)
 
     def _add_sprints(self, board: Board) -> None:
         board.are_sprints_known = False
@@ -169,11 +169,11 @@ class Metadata:
                 board.problems.append("it has no sprints")
                 board.are_sprints_known = True
             else:
-                self._broken(error, board)
+                self.broken(error, board)
         except (AccessDenied, NotFound) as error:
             board.problems.append(f"its sprints cannot be read: {short_reason(error)}")
         except (*BROKEN, Unreachable) as error:
-            self._broken(error, board)
+            self.broken(error, board)
         else:
             board.sprints = list(self.oddities.identified("jira/sprints", found).values())
             board.are_sprints_known = True

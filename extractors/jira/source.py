@@ -103,7 +103,7 @@ class _Extraction:
             boards = boards or pool.submit(self._metadata.read_configurations)
             boards.result()
             self._rest = pool.submit(self._metadata.read_rest)
-            self._items = BoardItems(self._walks, self._writer, self._active)
+            self._items = BoardItems(self._walks, self._writer, self._active, self._metadata.broken)
             self._reports = SprintReports(client, self._writer, is_again=self._asked.is_full)
             boards = pool.submit(self._read_of_boards, self._rest)
             self._worklogs = Worklogs(client, self._writer)

@@ -94,3 +94,25 @@ def test_an_edited_filter_is_read_whole_and_the_others_are_not(
     edit(store, edited["filter_id"], edited["filter_jql"])
     extract(home, url)
     assert held(home) == before
+
+
+@pytest.mark.parametrize(("kind", "more"), [("504", {}), ("merge", {"document": {"issues": "none"}})])
+def test_a_filter_that_fails_is_red_by_its_board_and_stops_no_other(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, more: dict[str, Any]
+) -> None:
+    """One that is too heavy for the server, or answers in no known form: its issues stay as they are landed."""
+    monkeypatch.setattr("extractors.http.RetryPolicy.__init__.__defaults__", (3, 2, 60.0, 0.01, 0.05))
+    url, home = sandbox.cloud, tmp_path / "pmo"
+    extract(home, url)
+    before = held(home)
+    board = Landing(home).latest("jira/boards", "jira-a", ["board_id", "filter_id"]).to_pylist()[0]
+    question = f"filter = {board['filter_id']}"
+    sandbox.faults({"match": "search/jql", "asks": question, "kind": kind, "times": None, **more})
+    (failure,) = extract(home, url, is_census=True).failures
+    assert f"board {board['board_id']} " in str(failure)
+    assert held(home) == before
+    sandbox.faults()
+    sandbox.forget_requests()
+    assert extract(home, url).is_complete
+    assert {one.rstrip('",') for one in whole_filters(sandbox)} == {board["filter_id"]}  # it is owed
+    assert held(home) == before
