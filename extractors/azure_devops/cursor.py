@@ -20,7 +20,8 @@ class AzureDevOpsCursor(msgspec.Struct):
     `selection` is a hash of the projects and fields: with others the feed has to be read from its beginning.
     `is_reread`: everything is being read again and has not been read to its end, so the next run goes on with that,
     whatever it was asked for. `gaps`: items whose history the tool itself does not give completely, with their last
-    revision. `broken`: ids of revisions that could not be read; each run asks for them again.
+    revision. `broken`: ids of revisions that could not be read, `broken_links`: tokens of the pages of links with odd
+    events ("" is the first page); each run asks for them again.
     """
 
     version: int = VERSION
@@ -31,6 +32,7 @@ class AzureDevOpsCursor(msgspec.Struct):
     census_at: datetime | None = None
     gaps: dict[int, int] = {}
     broken: list[str] = []
+    broken_links: list[str] = []
     is_reread: bool = False
 
 

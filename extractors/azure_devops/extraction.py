@@ -146,6 +146,7 @@ class Extraction:
 
     def _land_feeds(self, reader: RevisionReader, before: LandedItems, project_names: Mapping[str, str]) -> None:
         feeds = Feeds(self.client, self.writer, self.people, self.cursor, self._commit, self.progress)
+        feeds.land_broken_links(project_names, self._selected)
         revisions, links = feeds.pages_of_revisions(reader.asked_fields), feeds.pages_of_links()
         feeds.land_revisions(revisions, reader, self._selected, before)
         feeds.land_links(links, project_names, self._selected)

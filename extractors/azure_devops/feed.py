@@ -19,11 +19,12 @@ Fetch = Callable[[str | None], Answer[FeedPage]]
 
 @dataclass(frozen=True)
 class Page:
-    """`token` is where to go on after this page; it is good for the next run as well."""
+    """`token` is where to go on after this page, `start` gives it again; both are good for later runs as well."""
 
     values: list[msgspec.Raw]
     token: str | None
     sent_at: datetime
+    start: str | None = None
 
 
 def read_feed(
@@ -73,7 +74,7 @@ def _follow(
                 )
             seen.add(following)
             coming = submit(following)
-        yield Page(page.values, following, answer.sent_at)
+        yield Page(page.values, following, answer.sent_at, token)
         if page.is_last_batch:
             return
         token = following

@@ -18,6 +18,7 @@ from extractors.azure_devops.links import LINKS, link_row
 from extractors.azure_devops.people import People
 from extractors.azure_devops.records import REVISIONS, RevisionReader
 from extractors.connection import Progress
+from extractors.errors import BadRequest, SchemaChanged
 from extractors.streams import STREAMS
 from extractors.writing import Writer
 
@@ -40,7 +41,7 @@ class Feeds:
     ) -> None:
         self.client, self.writer, self.people, self.cursor = client, writer, people, cursor
         self.commit, self.progress = commit, progress
-        self.broken_links = 0
+        self._odd_links: set[bytes] = set()  # events, as sent
 
     def pages_of_revisions(self, fields: list[str]) -> Iterator[Page]:
         return self._pages(
@@ -88,16 +89,34 @@ class Feeds:
         self.writer.append(REVISIONS, table.filter(pa.array(is_new)), are_new=True)
         self.writer.append(REVISIONS, table.filter(pa.array(~is_new)))
 
+    def land_broken_links(self, project_names: Mapping[str, str], selected: Collection[str] | None) -> None:
+        """Read pages that had odd events again; before the feed, which starts again if the tool gives one no more."""
+        tokens, self.cursor.broken_links = self.cursor.broken_links, []
+        for token in tokens:
+            try:
+                answer = self.client.links(token or None)
+            except BadRequest as error:
+                text = f"The feed of links is read from its beginning: the tool refused a stored token. {error.detail}"
+                self.writer.report.warnings.append(text)
+                self.cursor.links_token, self.cursor.broken_links = None, []
+                return
+            page = Page(answer.value.values, answer.value.token, answer.sent_at, token or None)
+            table, _ = self._links(page, project_names, selected)
+            self.writer.append(LINKS, table)
+
     def land_links(
         self, pages: Iterator[Page], project_names: Mapping[str, str], selected: Collection[str] | None
     ) -> None:
         """`project_names` by id: the feed may name projects either way."""
-        done = since_commit = 0
+        done = since_commit = broken = 0
         waiting: list[pa.Table] = []  # rows as Python objects would take ten times the memory
         for page in pages:
-            rows = [row for row in self._link_rows(page, project_names) if selected is None or _is_of(row, selected)]
-            if rows:
-                waiting.append(pa.Table.from_pylist(rows, pa.schema([LINK_SCHEMA.field(name) for name in rows[0]])))
+            table, failures = self._links(page, project_names, selected)
+            broken += len(failures)
+            if broken > MOST_BROKEN:
+                raise failures[-1]
+            if table.num_rows:
+                waiting.append(table)
             done += len(page.values)
             since_commit += len(page.values)
             self.progress.advance(LINKS, done, None)
@@ -110,20 +129,36 @@ class Feeds:
                 since_commit = 0
         self.writer.append(LINKS, pa.concat_tables(waiting) if waiting else ())
 
-    def _link_rows(self, page: Page, project_names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """What an odd event would have said of parents shows in the census of links, and is mended then."""
+    def _links(
+        self, page: Page, project_names: Mapping[str, str], selected: Collection[str] | None
+    ) -> tuple[pa.Table, list[SchemaChanged]]:
+        """Rows of a page, and an error for each odd event that is not told yet; its page is remembered then.
+
+        What an odd event would have said of parents shows in the census of links, too, and is mended then.
+        """
+        rows, odd = [], []
         for raw in page.values:
             try:
-                yield link_row(raw, page.sent_at, project_names, self.people)
+                row = link_row(raw, page.sent_at, project_names, self.people)
             except ODD as error:
-                failure = odd_record(self.client.connection.id, f"a link event ({_ends_of(raw)})", error)
-                self.broken_links += 1
-                if self.broken_links > MOST_BROKEN:
-                    raise failure from None
-                self.writer.report.failures.append(failure)
+                odd.append((bytes(raw), error))
+                continue
+            if selected is None or _is_of(row, selected):
+                rows.append(row)
+        if odd and (page.start or "") not in self.cursor.broken_links:
+            self.cursor.broken_links.append(page.start or "")
+        failures = [
+            odd_record(self.client.connection.id, f"a link event ({_ends_of(raw)})", error)
+            for raw, error in odd
+            if raw not in self._odd_links
+        ]
+        self._odd_links.update(raw for raw, _ in odd)
+        self.writer.report.failures += failures
+        schema = pa.schema([LINK_SCHEMA.field(name) for name in rows[0]]) if rows else LINK_SCHEMA
+        return pa.Table.from_pylist(rows, schema), failures
 
 
-def _ends_of(raw: msgspec.Raw) -> str:
+def _ends_of(raw: bytes) -> str:
     """What it can be known by; never the person who made it."""
     record = msgspec.json.decode(raw)
     known = record if isinstance(record, dict) else {}

@@ -59,6 +59,71 @@ def test_links_that_the_feed_leaves_out_are_fetched(site: Site, organisation: Or
     assert site.run().count(LINKS).landed == 0
 
 
+def spoil(organisation: Organisation, rel: str, broken: list[bool]) -> None:
+    """The feed gives links of one type without their ends, as long as `broken` says so."""
+    whole = organisation.link_feed
+
+    def feed(query: dict[str, str], **others: Any) -> Any:
+        answer = whole(query, **others)
+        ends = {"sourceId", "targetId"}
+        answer["values"] = [
+            {**link, "attributes": {key: link["attributes"][key] for key in link["attributes"].keys() - ends}}
+            if broken and link["rel"] == rel
+            else link
+            for link in answer["values"]
+        ]
+        return answer
+
+    organisation.link_feed = feed  # type: ignore[method-assign]
+
+
+def test_odd_events_are_asked_for_and_red_until_they_are_whole(site: Site, organisation: Organisation) -> None:
+    """No census knows links that are not of parents: they would be lost."""
+    organisation.page_size = 2
+    for number in range(1, 7):
+        organisation.link(number, number + 10)
+    organisation.link(7, 17, RELATED)
+    organisation.link(8, 18)
+    broken = [True]
+    spoil(organisation, RELATED, broken)
+    for run in range(3):
+        (failure,) = site.run().failures
+        assert failure.subject.startswith("a link event")
+        assert len(site.rows("links")) == 7 + run
+        organisation.link(9, 11 + run)
+    broken.clear()
+    organisation.requests.clear()
+    assert site.run().is_complete
+    assert site.asked("reporting/workitemlinks") == 2  # the page again, and what is new
+    assert len(site.rows("links")) == 11
+    organisation.requests.clear()
+    assert site.run().is_complete
+    assert site.asked("reporting/workitemlinks") == 1
+
+
+def test_a_refused_token_of_odd_events_reads_the_feed_again(site: Site, organisation: Organisation) -> None:
+    organisation.page_size = 2
+    organisation.link(1, 11)
+    organisation.link(2, 12)
+    organisation.link(7, 17, RELATED)
+    broken = [True]
+    spoil(organisation, RELATED, broken)
+    assert len(site.run().failures) == 1
+    whole = organisation.link_feed
+
+    def refuse(query: dict[str, str], **others: Any) -> Any:
+        if query.get("continuationToken") == "2" and broken:
+            broken.clear()
+            raise Fault(400, {"message": "VS402339: the continuation token is not valid"})
+        return whole(query, **others)
+
+    organisation.link_feed = refuse  # type: ignore[method-assign]
+    report = site.run()
+    assert report.is_complete
+    assert "from its beginning" in " ".join(report.warnings)
+    assert len(site.rows("links")) == 3
+
+
 def test_a_link_that_nothing_explains_is_said_in_the_coverage(site: Site, organisation: Organisation) -> None:
     organisation.link(1, 3)
     organisation.link(1, 5)
