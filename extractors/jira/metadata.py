@@ -26,6 +26,7 @@ from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.fields import FieldRoles, find_roles
 from extractors.jira.scopes import needed_for
 from extractors.jira.site_rows import (
+    OF_CONFIGURATION,
     Board,
     Json,
     board_row,
@@ -38,6 +39,7 @@ from extractors.jira.site_rows import (
     status_row,
     version_row,
 )
+from extractors.landing import Landing
 from extractors.oddities import UNREADABLE, Oddities
 from extractors.writing import Writer, in_parallel
 
@@ -49,13 +51,21 @@ MOST_UNREACHABLE = 3  # boards and projects that answer with server errors only,
 class Metadata:
     """Reads and lands the small streams. `failures` collects what makes the run red.
 
-    `oddities`: the entries that no row could be made of.
+    `oddities`: the entries that no row could be made of. `landed`: of each landed board, by its id, what its
+    configuration said (`landed_boards`).
     """
 
-    def __init__(self, client: JiraClient, projects: Mapping[str, Json], fail: Callable[[ExtractError], None]) -> None:
+    def __init__(
+        self,
+        client: JiraClient,
+        projects: Mapping[str, Json],
+        fail: Callable[[ExtractError], None],
+        landed: Mapping[str, Json] | None = None,
+    ) -> None:
         self._client = client
         self.projects = projects
         self._fail = fail
+        self._landed = landed or {}
         self.fields: list[Json] = []
         self.boards: list[Board] = []
         self.roles = FieldRoles({}, {})
@@ -77,10 +87,23 @@ class Metadata:
             fields = pool.submit(self._client.fields)
             found = self._found_boards()
             self.fields = list(self.oddities.identified("jira/fields", fields.result(), is_number=False).values())
-        boards = [Board(board_id, raw) for board_id, raw in sorted(found.items(), key=lambda pair: int(pair[0]))]
+        boards = [
+            Board(board_id, raw, landed=self._landed.get(board_id, {}))
+            for board_id, raw in sorted(found.items(), key=lambda pair: int(pair[0]))
+        ]
         self.boards = [board for _, board in in_parallel(self._configure, boards, THREADS)]
-        commonest = Counter(board.points_field for board in self.boards if board.points_field).most_common()
-        self.roles = find_roles(self.fields, [name for name, _ in commonest], self._client.connection.fields)
+        self.roles = find_roles(self.fields, self._points_fields(), self._client.connection.fields)
+
+    def _points_fields(self) -> list[str]:
+        """The boards' estimation fields, the commonest first.
+
+        A landed board that cannot be read now, or is not listed, has its say until its deletion is landed: else one
+        refused answer would give fields another meaning, and all issues would be read again without points.
+        """
+        said = {board_id: row["points_field_id"] for board_id, row in self._landed.items()}
+        said |= {board.board_id: board.points_field for board in self.boards if board.configuration is not None}
+        names = (said[board_id] for board_id in sorted(said, key=int))
+        return [name for name, _ in Counter(name for name in names if name).most_common()]
 
     def read_rest(self) -> None:
         """Filters, sprints, versions and the small lists: all at once, beside the issues of a first load."""
@@ -324,6 +347,12 @@ class Metadata:
         if self.no_boards is not None:
             return [Coverage("jira/boards", "*", reason=self.no_boards), *odd]
         return [Coverage("jira/boards", "*", count, count, skipped=len(troubled), reason=reason or None), *odd]
+
+
+def landed_boards(landing: Landing, connection_id: str) -> dict[str, Json]:
+    """What the configurations of the landed boards said: the columns OF_CONFIGURATION by board id."""
+    rows = landing.latest("jira/boards", connection_id, ["board_id", "is_deleted", *OF_CONFIGURATION]).to_pylist()
+    return {row["board_id"]: {name: row[name] for name in OF_CONFIGURATION} for row in rows if not row["is_deleted"]}
 
 
 def short_reason(error: ExtractError) -> str:

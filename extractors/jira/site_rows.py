@@ -14,11 +14,15 @@ from extractors.rows import digest, from_mappings
 from extractors.streams import STREAMS
 
 Json = dict[str, Any]
+OF_CONFIGURATION = ("filter_id", "filter_jql", "is_filter_readable", "points_field_id")  # columns of a board
 
 
 @dataclass
 class Board:
-    """A board with what could be read of it. `problems` say what could not, and why."""
+    """A board with what could be read of it. `problems` say what could not, and why.
+
+    `landed` are the columns OF_CONFIGURATION of its landed version: they stay where the configuration cannot be read.
+    """
 
     board_id: str
     raw: Json
@@ -27,6 +31,7 @@ class Board:
     sprints: list[Json] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     are_sprints_known: bool = True
+    landed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -144,6 +149,8 @@ def board_row(board: Board) -> Json:
         "is_filter_readable": board.jql is not None,
         "points_field_id": board.points_field,
     }
+    if board.configuration is None:
+        known |= board.landed
     row = _row_of(board.raw | {"configuration": board.configuration}, known, board.board_id)
     return row | {"payload_hash": _hash(row["payload"], board.jql)}
 

@@ -27,7 +27,7 @@ from extractors.jira.check import check
 from extractors.jira.client import JiraClient
 from extractors.jira.cursor import Cursor, Load
 from extractors.jira.issues import IssueLoader
-from extractors.jira.metadata import Metadata
+from extractors.jira.metadata import Metadata, landed_boards
 from extractors.jira.records import instant_of
 from extractors.jira.selection import select_projects
 from extractors.jira.sprint_reports import SprintReports
@@ -85,7 +85,8 @@ class _Extraction:
         run = self._run_by_the_servers_clock()
         self._started = run.started_at
         self._writer = Writer(self._landing, run, self._connection, self._report)
-        self._metadata = Metadata(client, {}, self._report.failures.append)
+        landed = landed_boards(self._landing, self._connection.id)
+        self._metadata = Metadata(client, {}, self._report.failures.append, landed)
         with _beside() as pool:
             account = pool.submit(client.myself)
             boards = None if self._connection.projects else pool.submit(self._metadata.read_configurations)
