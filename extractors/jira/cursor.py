@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 VERSION = 1
+NOT_READ = -1
 
 
 class Load(msgspec.Struct):
@@ -16,6 +17,19 @@ class Load(msgspec.Struct):
     projects: list[str]
     started_at: datetime
     position: int
+
+
+class WorklogsOwed(msgspec.Struct):
+    """Worklogs that the feed will not name again.
+
+    `odd`: ids of worklogs that no row could be made of. `since` (epoch milliseconds; None: nothing is owed): issues
+    landed since then are still compared with their worklogs, for not all that differ could be asked. `asked`: those
+    that were, with the seconds that they said; NOT_READ if they are to be asked again.
+    """
+
+    odd: list[int] = []
+    since: int | None = None
+    asked: dict[str, int] = {}
 
 
 class Cursor(msgspec.Struct):
@@ -29,6 +43,7 @@ class Cursor(msgspec.Struct):
     census_at: datetime | None = None  # the last one of all projects
     uncounted: list[str] = []  # projects whose census is not settled: refused, or too many issues gone
     worklogs_until: int = 0  # epoch milliseconds: up to where worklogs were read
+    worklogs_owed: WorklogsOwed = msgspec.field(default_factory=WorklogsOwed)
     filters: dict[str, str] = {}  # board id → JQL that its items were read with
     gaps: list[int] = []  # ids of issues that could not be read whole: asked for again in every run
 

@@ -25,7 +25,7 @@ from extractors.jira.absence import Absence, in_trash, landed_keys
 from extractors.jira.board_items import BoardItems
 from extractors.jira.check import check
 from extractors.jira.client import JiraClient
-from extractors.jira.cursor import Cursor, Load
+from extractors.jira.cursor import Cursor, Load, WorklogsOwed
 from extractors.jira.issues import IssueLoader
 from extractors.jira.metadata import Metadata, landed_boards
 from extractors.jira.records import instant_of
@@ -107,7 +107,8 @@ class _Extraction:
             self._items = BoardItems(self._walks, self._writer, self._active, self._metadata.broken)
             self._reports = SprintReports(client, self._writer, is_again=self._asked.is_full)
             boards = pool.submit(self._read_of_boards, self._rest)
-            self._worklogs = Worklogs(client, self._writer)
+            owed = WorklogsOwed() if self._asked.is_full else self._cursor.worklogs_owed
+            self._worklogs = Worklogs(client, self._writer, owed)
             reading = pool.submit(self._worklogs.read, self._worklogs_since())
             changed, walked, since = self._issues()
             self._land_metadata()
@@ -278,7 +279,7 @@ class _Extraction:
         # What was appended becomes visible before anything is counted or refers to it.
         self._commit_rows()
         self._worklogs.land(lambda: self._writer.commit_rows(cursor.stored()))
-        cursor.worklogs_until = self._worklogs.until
+        cursor.worklogs_until, cursor.worklogs_owed = self._worklogs.until, self._worklogs.owed
         self._commit_rows()
         issues = [*self._absence.coverage(), *self._issue_coverage(counted)]  # of two of one key the one that is read
         self._writer.cover([*issues, *self._metadata.coverage(), self._worklogs.coverage(), *reports])

@@ -26,6 +26,7 @@ from extractors.errors import (
 )
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.columns import instant_of
+from extractors.jira.cursor import NOT_READ, WorklogsOwed
 from extractors.jira.documents import ChangedWorklogs, Worklog, WorklogPage
 from extractors.jira.metadata import short_reason
 from extractors.jira.site_rows import Json
@@ -43,9 +44,10 @@ REFUSED = (AccessDenied, AuthError, BadRequest, NotFound, SchemaChanged)
 class Worklogs:
     """Lands the worklogs of one run."""
 
-    def __init__(self, client: JiraClient, writer: Writer) -> None:
+    def __init__(self, client: JiraClient, writer: Writer, owed: WorklogsOwed) -> None:
         self._client = client
         self._writer = writer
+        self.owed = owed  # what the next run asks for beside the feed
         self.until = 0  # where the next run goes on
         self._since = 0
         self._changed_ids: list[int] = []
@@ -85,7 +87,7 @@ class Worklogs:
             commit()
             self._delete_orphans()
             if self._reason is None:
-                self._ask(self._differing())
+                self._settle()
         except REFUSED as error:
             self._refused(error)
 
@@ -154,24 +156,38 @@ class Worklogs:
         is_orphan = pc.invert(pc.is_in(worklogs["issue_id"], issues["record_id"].combine_chunks()))
         self._writer.delete(STREAM, worklogs.filter(is_orphan)["record_id"].to_pylist())
 
-    def _differing(self) -> list[str]:
-        """Issues landed since the feed was last read whose spent time is not that of their worklogs; newest first."""
+    def _settle(self) -> None:
+        """Ask the issues that differ, as many as one run may, and remember what is left."""
+        since = min(self._since, self._since if self.owed.since is None else self.owed.since)
+        differing, before = self._differing(since), self.owed.asked
+        wanted = [issue_id for issue_id, spent in differing.items() if before.get(issue_id) != spent]
+        wanted.sort(key=lambda issue_id: issue_id in before)  # what was asked in vain keeps no other one waiting
+        asked, self._not_asked = wanted[:MOST_ASKED], len(wanted[MOST_ASKED:])
+        odd = self._ask(asked)
+        if not self._not_asked and not odd:
+            self.owed = WorklogsOwed(self.owed.odd)
+            return
+        now = {issue_id: NOT_READ if issue_id in odd else differing[issue_id] for issue_id in asked}
+        kept = {issue_id: spent for issue_id, spent in before.items() if issue_id in differing}
+        self.owed = WorklogsOwed(self.owed.odd, since, kept | now)
+
+    def _differing(self, since_ms: int) -> dict[str, int]:
+        """The seconds of issues landed since then that are not those of their worklogs, by issue id; newest first."""
         issues = self._alive("jira/issues", "extracted_at")
         issues = issues.filter(issues["spent_seconds"].is_valid())  # where it is hidden, nothing can be compared
-        since = datetime.fromtimestamp(max(0, self._since - OVERLAP) / 1000, UTC)
+        since = datetime.fromtimestamp(max(0, since_ms - OVERLAP) / 1000, UTC)
         issues = issues.filter(pc.greater_equal(issues["extracted_at"], pa.scalar(since, issues["extracted_at"].type)))
         logged = self._alive().group_by("issue_id").aggregate([("spent_seconds", "sum")])
         both = issues.select(["issue_id", "spent_seconds", "extracted_at"]).join(logged, "issue_id")
         spent, known = (pc.fill_null(both[name], 0) for name in ("spent_seconds", "spent_seconds_sum"))
         differing = both.filter(pc.not_equal(spent, known)).sort_by([("extracted_at", "descending")])
-        found: list[str] = differing["issue_id"].to_pylist()
-        self._not_asked = len(found[MOST_ASKED:])
-        return found[:MOST_ASKED]
+        return dict(zip(differing["issue_id"].to_pylist(), differing["spent_seconds"].to_pylist(), strict=True))
 
-    def _ask(self, issue_ids: list[str]) -> None:
-        """Land all worklogs of some issues, and delete those that are not there any more."""
+    def _ask(self, issue_ids: list[str]) -> set[str]:
+        """Land all worklogs of some issues, and delete those that are not there any more. Issues of odd worklogs."""
+        odd: set[str] = set()
         if not issue_ids:
-            return
+            return odd
         alive = self._alive()
         alive = alive.filter(pc.is_in(alive["issue_id"], pa.array(issue_ids, pa.string())))
         missing = set(alive["record_id"].to_pylist())
@@ -180,6 +196,8 @@ class Worklogs:
                 continue
             found, total = answer
             rows = self._rows(found, issue_id)
+            if len(rows) < len(found):
+                odd.add(issue_id)
             self._writer.append(STREAM, rows)
             self._totals[issue_id] = total
             is_whole = len({row["record_id"] for row in rows}) >= total
@@ -187,6 +205,7 @@ class Worklogs:
             missing.difference_update(own, (row["record_id"] for row in rows))
         gone = alive.filter(pc.is_in(alive["issue_id"], pa.array(list(self._totals), pa.string())))["record_id"]
         self._writer.delete(STREAM, sorted(missing.intersection(gone.to_pylist())))
+        return odd
 
     def _worklogs_of(self, issue_id: str) -> tuple[list[msgspec.Raw], int] | None:
         """All worklogs of an issue that the account may see, and how many Jira says there are; None: no such issue."""

@@ -132,3 +132,38 @@ def test_a_token_whose_scopes_hold_no_worklogs_is_a_reason(tmp_path: Path, own: 
     extract(tmp_path / "fresh", own.cloud)
     extract(tmp_path / "pmo", own.cloud)
     assert held(tmp_path / "pmo") == held(tmp_path / "fresh") != {}
+
+
+LATER = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)  # the feed ends there: no later run reads it again
+
+
+def owed(home: Path) -> dict[str, Any]:
+    cursor = Landing(home).cursor("jira-a")
+    assert cursor is not None
+    return dict(cursor["worklogs_owed"])
+
+
+def test_more_differing_issues_than_one_run_may_ask_are_asked_by_the_next_ones(
+    tmp_path: Path, own: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that stay different, for their worklogs are hidden, keep none of the others waiting."""
+    extract(tmp_path / "fresh", own.cloud)
+    whole = held(tmp_path / "fresh")
+    issues = {issue_id for issue_id, _ in whole.values()}
+    most = -(-len(issues) // 3)
+    monkeypatch.setattr("extractors.jira.worklogs.MOST_ASKED", most)
+    none: dict[str, Any] = {"worklogs": [], "total": 0}
+    own.faults(
+        {"match": "worklog/updated", "kind": "merge", "document": {"values": [], "until": LATER}, "times": None},
+        {"match": "issue/[0-9]+/worklog", "kind": "merge", "document": none, "times": most},
+    )
+    row = coverage(extract(tmp_path / "pmo", own.cloud))
+    assert held(tmp_path / "pmo") == {}
+    assert f"{len(issues) - most} more issues" in str(row.reason)
+    hidden = set(owed(tmp_path / "pmo")["asked"])
+    assert len(hidden) == most
+    for _ in range(2):
+        row = coverage(extract(tmp_path / "pmo", own.cloud))
+    assert held(tmp_path / "pmo") == {key: value for key, value in whole.items() if value[0] not in hidden}
+    assert row.reason is None
+    assert owed(tmp_path / "pmo") == {"odd": [], "since": None, "asked": {}}
