@@ -49,8 +49,8 @@ class Oddities:
         for name, value in row.items():
             try:
                 pa.array([value], schema.field(name).type)
-            except UNREADABLE as error:
-                self.add(stream, entry, f"{name}: {_words(error)}")
+            except UNREADABLE:
+                self.add(stream, entry, f"{name}: a {type(value).__name__} that does not fit")
                 return False
         return True
 
@@ -62,13 +62,13 @@ class Oddities:
             if record_id and (record_id.isdecimal() or not is_number):
                 known[record_id] = entry
             else:
-                self.add(stream, entry, "it has no id" if not record_id else f"'{record_id[:40]}' is no id")
+                self.add(stream, entry, "it has no id" if not record_id else "its id is no number")
         return known
 
     def add(self, stream: str, entry: Any, problem: Exception | str) -> None:
         """`entry` was left out of `stream`, because of `problem`."""
         record_id = _id_of(entry)
-        name = f"entry {record_id or len(self._told.get(stream, ())) + 1}"
+        name = f"entry {record_id[:40] or len(self._told.get(stream, ())) + 1}"
         if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
             name += f" ({entry['name'][:80]})"
         with self._lock:
@@ -101,6 +101,9 @@ def _id_of(entry: Any) -> str:
 
 
 def _words(error: Exception) -> str:
+    """What is odd, in names of fields and types only: other errors quote the value, which may be anybody's words."""
     if isinstance(error, KeyError):
         return f"it has no {error}"
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    if type(error) in (TypeError, AttributeError, IndexError):
+        return " ".join(str(error).split())[:120]
+    return f"a value of it cannot be read ({type(error).__name__})"

@@ -60,10 +60,10 @@ class Board:
 
 
 def _id(raw: Mapping[str, Any]) -> str:
-    """Raises KeyError or ValueError if there is none."""
+    """Raises KeyError if there is none."""
     found = raw["id"]
     if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
-        raise ValueError("it has no id")
+        raise KeyError("id")
     return str(found)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +220,24 @@ def test_entries_are_told_by_name_and_only_some_of_many() -> None:
 
 def _row(raw: dict[str, Any]) -> dict[str, Any]:
     return {"record_id": raw["id"], "resolution_id": raw["id"], "name": raw["name"]}
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda _: {"record_id": "1", "hierarchy_level": "Vera's words"}, "hierarchy_level: a str that does not fit"),
+        (lambda raw: {"record_id": str(int(raw["odd"]))}, "a value of it cannot be read (ValueError)"),
+        (lambda raw: {"record_id": str(date.fromisoformat(raw["odd"]))}, "a value of it cannot be read (ValueError)"),
+        (lambda raw: {"record_id": raw["key"]}, "it has no 'key'"),
+        (lambda raw: {"record_id": raw["odd"]["id"]}, "string indices must be integers, not 'str'"),
+    ],
+)
+def test_what_is_odd_is_told_without_its_value(make: Callable[[Any], dict[str, Any]], told: str) -> None:
+    """It may be anybody's words, or a secret; no message and no coverage row takes it on."""
+    oddities = Oddities()
+    assert oddities.rows("jira/issue_types", [{"id": "1", "odd": "Vera's words"}], make) == []
+    oddities.identified("jira/boards", [{"id": "x7"}])
+    reasons = [str(row.reason) for row in oddities.coverage()]
+    assert "Vera" not in reasons[1]
+    assert told in reasons[1]
+    assert "entry x7: its id is no number" in reasons[0]
