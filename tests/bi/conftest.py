@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from bi.publish import publish
@@ -49,3 +52,14 @@ def home(published: Home, tmp_path: Path) -> Home:
     shutil.copy(published.warehouse, warehouse)
     shutil.copytree(published.path / "cache", warehouse.parent / "cache")
     return Home(warehouse.parent, warehouse, published.manifest)
+
+
+@contextmanager
+def copied_marts(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published tables in memory, to be changed by a test."""
+    with duckdb.connect() as marts:
+        marts.execute(f"attach '{published / 'marts.duckdb'}' as pmo (read_only)")
+        names = marts.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
+        for (name,) in names:
+            marts.execute(f"create table {name} as from pmo.marts.{name}")
+        yield marts

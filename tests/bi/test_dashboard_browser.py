@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from .conftest import Home
+from bi.dashboard.build import write_dashboard
+
+from .conftest import Home, copied_marts
+from .synthetic import RUN
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -32,13 +36,13 @@ def visit(browser: Browser, published: Home) -> Iterator[Callable[..., Page]]:
     said: list[str] = []
     pages: list[Page] = []
 
-    def visit(address: str = "", **options: object) -> Page:
+    def visit(address: str = "", of: Path = published.published, **options: object) -> Page:
         page = browser.new_page(**options)
         pages.append(page)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda asked: said.append(asked.url) if asked.url.startswith("http") else None)
-        page.goto((published.published / "dashboard" / "index.html").resolve().as_uri() + address)
+        page.goto((of / "dashboard" / "index.html").resolve().as_uri() + address)
         page.wait_for_selector("#satisfaction svg, #satisfaction .empty")
         page.wait_for_timeout(300)
         return page
@@ -106,6 +110,34 @@ def test_evidence_leads_down_to_the_raw_record(visit: Callable[..., Page]) -> No
     assert all("raw/jira/issue_changes/part-1.parquet" in text and "run-0001" in text for text in records)
     button.click()
     assert origin.count() == 0
+
+
+def test_the_command_names_the_key_where_a_name_is_not_enough(
+    visit: Callable[..., Page], published: Home, tmp_path: Path
+) -> None:
+    """Two teams are called alike, as are all sprints of another; refs of items are words for the shell, too."""
+    with copied_marts(published.published) as marts:
+        marts.execute("update kpi_scorecard set scope_name = 'atlas' where scope_name = 'Borealis'")
+        marts.execute("update dim_sprint set name = 'S' where team_key = 'jira:board:2'")
+        marts.execute("update dim_work_item set item_ref = 'PR''1; date'")
+        marts.execute(
+            "delete from fct_state_interval; delete from fct_sprint_event"
+        )  # steps that the page has no room for
+        write_dashboard(marts, tmp_path, RUN, cache=published.path / "cache")
+    page = visit("#scope=team:jira:board:0&by=month&period=2026-02-01", of=tmp_path)
+
+    def commands(kpi: str) -> str:
+        page.click(f".card[data-kpi={kpi}]")
+        page.locator("#evidence tr button[aria-expanded]").first.click()
+        text = page.locator("#evidence").inner_text()
+        page.keyboard.press("Escape")
+        return text
+
+    text = commands("velocity")
+    assert "pmo explain velocity --team 'jira:board:0' --sprint 'Atlas Sprint 17'" in text
+    assert r"--item 'PR'\''1; date'" in text
+    page.select_option("#scope", label="Cygnus")
+    assert "pmo explain velocity --team 'Cygnus' --sprint 'jira:board:2:17'" in commands("velocity")
 
 
 def test_answers_and_sprints_have_their_origin_too(visit: Callable[..., Page]) -> None:

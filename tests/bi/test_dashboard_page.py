@@ -19,7 +19,7 @@ from bi.dashboard.data import Limits, read_data
 from bi.marts import open_marts
 from bi.publication import PublishError
 
-from .conftest import Home
+from .conftest import Home, copied_marts
 from .synthetic import HOSTILE_TITLES, RUN
 
 
@@ -127,11 +127,7 @@ def test_of_raw_records_the_newest_items_stay_whole_and_a_command_is_named(publi
 
 
 def test_unsafe_links_are_dropped(published: Home, tmp_path: Path) -> None:
-    with duckdb.connect() as marts:
-        marts.execute(f"attach '{published.published / 'marts.duckdb'}' as pmo (read_only)")
-        names = marts.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
-        for (name,) in names:
-            marts.execute(f"create table {name} as from pmo.marts.{name}")
+    with copied_marts(published.published) as marts:
         marts.execute("update dim_work_item set source_url = 'JavaScript:alert(1)'")
         write_dashboard(marts, tmp_path, RUN, cache=published.path / "cache")
     assert not re.search("javascript:alert", (tmp_path / "dashboard" / "index.html").read_text(), re.IGNORECASE)

@@ -45,7 +45,7 @@ function evidenceTable(kpi, score) {
     inDays && value !== null ? `${number(value / 24, 1)} days` : show(value, unit === "ratio" ? "" : unit);
   const cells = (row) => [
     el("td", { class: "nowrap" }, isOfItems ? itemLink(row) : "Answer"),
-    el("td", {}, originButton(row, score, `${explainCommand(kpi, score)} --item ${row.ref}`, heads.length)),
+    el("td", {}, originButton(row, score, `${explainCommand(kpi, score)} --item ${quoted(row.ref)}`, heads.length)),
     el("td", { class: "text" }, row.title ?? row.survey ?? "–"),
     el("td", {}, (row.role ?? "–").replaceAll("_", " ")),
     row.day ? el("td", { class: "nowrap" }, longDay(row.day)) : null,
@@ -64,12 +64,20 @@ function noEvidence(kpi, score) {
   return "The rows of this period are not part of this page: the command below lists them.";
 }
 
+/** A word of a command, whatever is in it. */
+const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
+/** What a scope or sprint is called in a command: its name, or its key where another of `peers` has that name, too. */
+function calledIn(each, peers) {
+  const isNamesake = (other) => other !== each && other.name?.toLowerCase() === each.name?.toLowerCase();
+  return quoted(each.name === null || peers.some(isNamesake) ? each.key : each.name);
+}
 function explainCommand(kpi, score) {
   const scope = scopes[score?.scope ?? state.scope];
-  const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
-  const where = scope && scope.type !== "all" ? ` --${scope.type} ${quoted(scope.name)}` : "";
-  const time = isOfSprint(score)
-    ? ` --sprint ${quoted(sprints[score.sprint].name)}`
+  const ofItsType = scopes.filter((other) => other.type === scope?.type);
+  const where = scope && scope.type !== "all" ? ` --${scope.type} ${calledIn(scope, ofItsType)}` : "";
+  const sprint = isOfSprint(score) ? sprints[score.sprint] : null;
+  const time = sprint
+    ? ` --sprint ${calledIn(sprint, sprints.filter((other) => other.team === sprint.team))}`
     : ` --period ${explainPeriod(score?.type ?? state.type, score?.start ?? state.start)}`;
   const policy = data.policy === "default" ? "" : ` --policy ${quoted(data.policy)}`;
   return `pmo explain ${kpi}${where}${time}${policy}`;
