@@ -14,13 +14,27 @@ from orchestration.seeds import read_seed
 SHOWN = 8
 CONNECTIONS = "select connection_id from core.dim_connection"
 PROJECTS = "select project from core.dim_project union select name from core.dim_project"
-ITEM_TYPES = "select distinct item_type from core.fct_state_interval"
+# A tool lists statuses and types that no item has been in yet: a row for one of them is right, and counts once one is.
+ITEM_TYPES = """
+    select item_type from core.fct_state_interval
+    union select name from staging.stg_jira__issue_types
+    union select item_type from staging.stg_azure_devops__states
+"""
+STATUSES = """
+    select {column} from core.fct_state_interval
+    union select {jira} from staging.stg_jira__statuses
+    union select state from staging.stg_azure_devops__states
+"""
+SURVEYS = """
+    select survey from core.fct_survey_response
+    union select survey from staging.stg_surveys__invitations
+"""
 KNOWN = {  # (seed, column) → the names that there are
     ("stage_mapping", "connection_id"): CONNECTIONS,
     ("stage_mapping", "project"): PROJECTS,
     ("stage_mapping", "item_type"): ITEM_TYPES,
-    ("stage_mapping", "status_id"): "select distinct status_id from core.fct_state_interval",
-    ("stage_mapping", "status"): "select distinct status from core.fct_state_interval",
+    ("stage_mapping", "status_id"): STATUSES.format(column="status_id", jira="status_id"),
+    ("stage_mapping", "status"): STATUSES.format(column="status", jira="name"),
     ("not_delivered_resolutions", "connection_id"): CONNECTIONS,
     ("item_type_mapping", "connection_id"): CONNECTIONS,
     ("team_mapping", "connection_id"): CONNECTIONS,
@@ -30,8 +44,11 @@ KNOWN = {  # (seed, column) → the names that there are
     ("portfolio_mapping", "project"): PROJECTS,
     ("portfolio_mapping", "epic_ref"): "select distinct item_ref from core.dim_work_item",
     ("kpi_targets", "scope_name"): "select distinct scope_name from marts.kpi_scorecard",
-    ("survey_settings", "survey"): "select distinct survey from core.fct_survey_response",
+    ("survey_settings", "survey"): SURVEYS,
 }
+# A survey that nobody has answered yet may have the name; what else there is the sources list whole.
+UNKNOWN = {"survey": "no answer or invitation that was read is of '{cell}', so the row has no effect yet."}
+NOT_READ = "nothing that was read is called '{cell}', so the row has no effect."
 IN_ANY_CASE = {"status", "item_type"}  # as the models compare them
 
 
@@ -56,8 +73,8 @@ def _of_seed(session: duckdb.DuckDBPyConnection, file: Path, name: str) -> Itera
         for row in rows:
             cell = row.cells.get(column)
             if cell and _form(column, cell) not in present:
-                text = f"column `{column}`: nothing that was read is called '{cell}', so the row has no effect."
-                yield Problem(file.name, row.line, f"{text}{nearest(cell, known)}")
+                text = UNKNOWN.get(column, NOT_READ).format(cell=cell)
+                yield Problem(file.name, row.line, f"column `{column}`: {text}{nearest(cell, known)}")
 
 
 def _form(column: str, text: str) -> str:

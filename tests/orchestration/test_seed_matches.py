@@ -18,6 +18,10 @@ create table core.fct_state_interval as select 'Story' as item_type, '3' as stat
 create table core.fct_survey_response as select 'Pulse' as survey;
 create table marts.kpi_scorecard as select 'Falcon' as scope_name union all select null;
 create table staging.stg_jira__boards as select '7' as board_id;
+create table staging.stg_jira__statuses as select '9' as status_id, 'Blocked' as name;
+create table staging.stg_jira__issue_types as select 'Initiative' as name;
+create table staging.stg_azure_devops__states as select 'Test Case' as item_type, 'Design' as state;
+create table staging.stg_surveys__invitations as select 'Kick-off' as survey;
 """
 
 
@@ -47,6 +51,16 @@ def test_rows_that_name_what_there_is_are_silent(tmp_path: Path, warehouse: Path
     assert told(tmp_path, warehouse, **seeds) == []
 
 
+def test_what_no_item_has_been_in_yet_is_known_from_the_tools_lists(tmp_path: Path, warehouse: Path):
+    statuses = ",,9,,waiting\n,,,blocked,waiting\n,,Design,,todo\n,,,Design,todo\n"
+    types = ",initiative,,,todo\n,test case,,,todo\n"
+    seeds = {
+        "stage_mapping": f"project,item_type,status_id,status,stage\n{statuses}{types}",
+        "survey_settings": "survey,min_responses\nKick-off,3\n",
+    }
+    assert told(tmp_path, warehouse, **seeds) == []
+
+
 ROWS = {
     "stage_mapping": {"status": "In Review", "stage": "todo"},
     "not_delivered_resolutions": {"resolution": "Obsolete"},
@@ -62,7 +76,8 @@ ROWS = {
 def test_a_row_that_names_nothing_is_told_by_line(tmp_path: Path, warehouse: Path, name: str, column: str):
     row = {**ROWS[name], column: "nothing of the kind"}
     (text,) = told(tmp_path, warehouse, **{name: f"{','.join(row)}\n{','.join(row.values())}\n"})
-    assert text.startswith(f"{name}.csv, line 2: column `{column}`: nothing that was read is called 'nothing of")
+    said = "no answer or invitation that was read is of" if column == "survey" else "nothing that was read is called"
+    assert text.startswith(f"{name}.csv, line 2: column `{column}`: {said} 'nothing of the kind', so the row has no")
 
 
 def test_the_nearest_name_is_offered(tmp_path: Path, warehouse: Path):
