@@ -20,12 +20,12 @@ from extractors.azure_devops.isolation import ODD, is_of_one_part, odd_record
 from extractors.azure_devops.items import Ids, LandedItems
 from extractors.azure_devops.people import People
 from extractors.azure_devops.records import REVISIONS, instant_of
+from extractors.brake import allows
 from extractors.errors import ExtractError, TooManyDeleted
 from extractors.rows import canonical_json
 from extractors.writing import Writer
 
 DELETED_ITEMS = "azure_devops/deleted_items"
-FEW = 5  # so many may be destroyed at once in any project, however small
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Deletions:
     def _allows(self, gone: int, expected: int, listed: int) -> bool:
         """A project that is empty all of a sudden always stops, unless everything is allowed."""
         ratio = self.client.connection.max_deleted_ratio
-        return ratio >= 1 or (listed > 0 and (gone <= FEW or gone <= ratio * expected))
+        return ratio >= 1 or (listed > 0 and allows(gone, expected, ratio))
 
     def _too_many(self, project: str, gone: int, expected: int) -> TooManyDeleted:
         ratio = self.client.connection.max_deleted_ratio

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from extractors.brake import allows
 from extractors.errors import TooManyDeleted, Truncated
 from extractors.jira.bulk import Bulk, issue_id_of
 from extractors.jira.client import THREADS, JiraClient
 from extractors.writing import Writer, in_parallel
 
 Ids = np.ndarray[Any, np.dtype[np.int64]]
-FEW = 5  # so many may go in any project, however small
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def compare(walked: Mapping[str, set[int]], landed: Landed) -> Difference:
 
 @dataclass(frozen=True)
 class Limit:
-    """How many issues of a project may vanish at once: `ratio` of them, or a FEW in any project."""
+    """How many issues of a project may vanish at once: `ratio` of them, or a few (`brake.FEW`) in any project."""
 
     connection_id: str
     ratio: float
@@ -112,7 +112,7 @@ class Limit:
         )
 
     def _allows(self, known: int, count: int) -> bool:
-        return count <= FEW or count <= self.ratio * known or self.ratio >= 1
+        return allows(count, known, self.ratio)
 
 
 def still_there(client: JiraClient, ids: Sequence[int]) -> set[int]:

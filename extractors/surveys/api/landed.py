@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from extractors.brake import allows
 from extractors.errors import TooManyDeleted
 from extractors.surveys.api.model import Survey
 from extractors.surveys.api.rows import Rows
@@ -14,7 +15,6 @@ from extractors.writing import Writer
 
 RESPONSES = "surveys/responses"
 REJECTS = "surveys/rejects"
-FEW = 5  # so many responses may go at once, however few there are
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Landed:
         alive = self._of(survey.id, is_deleted=False)
         landed = set(alive["response_id"].to_pylist())
         missing = landed - walk.responses
-        if len(missing) > max(FEW, self.max_deleted_ratio * len(landed)):
+        if not allows(len(missing), len(landed), self.max_deleted_ratio):
             raise TooManyDeleted(
                 self.writer.connection.id,
                 f"survey {survey.id}",
