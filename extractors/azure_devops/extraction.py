@@ -86,14 +86,15 @@ class Extraction:
             metadata = spawn(lambda: read(self.projects.values(), is_deep_due=is_deep_due))
             census = self._census(len(before))
             self._land_feeds(reader, before, {project["id"]: project["name"] for project in visible})
-            MetadataLanding(self.writer, self.people).land(metadata.result(), visible, lost.hidden)
+            landing = MetadataLanding(self.writer, self.people)
+            landing.land(metadata.result(), visible, lost.hidden)
             self._describe(site.result())
         items = self._mend(reader, census, before)
         deletions = self._land_deletions(census, items, lost)
         if census is not None:
             land_former_states(self.client, self.writer)
         self._cover(items, census, deletions, missing)
-        self._close(census, is_deep=metadata.result().is_deep)
+        self._close(census, is_deep=metadata.result().is_deep and not landing.is_stopped)
         return self.report
 
     def _fields(self) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """Lands what `metadata.py` read: each stream as a whole, as far as its parts could be read.
 
 A part that was refused is a failure of the run that names it, and nothing that was landed of it before is
-taken for deleted.
+taken for deleted. Neither is a list that is empty at once, or has lost too much: that is a failure, too.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -17,6 +17,9 @@ from extractors.azure_devops import metadata_records as rows_of
 from extractors.azure_devops.isolation import ODD, odd_record
 from extractors.azure_devops.metadata import Metadata, Part
 from extractors.azure_devops.people import People
+from extractors.brake import allows
+from extractors.connection import Connection
+from extractors.errors import TooManyDeleted
 from extractors.streams import STREAMS
 from extractors.writing import Writer
 
@@ -38,6 +41,7 @@ class MetadataLanding:
 
     def __init__(self, writer: Writer, people: People) -> None:
         self.writer, self.people = writer, people
+        self.is_stopped = False  # a list that is not read in every run has lost too much: it is due again
         self._rows: dict[str, Rows] = defaultdict(list)
         self._read: dict[str, set[str]] = defaultdict(set)  # by stream: names of projects, ids of teams or iterations
 
@@ -61,11 +65,17 @@ class MetadataLanding:
             owners = self._owners(stream)
             for key in self._former() if stream == STATES else ():
                 del owners[key]
-            names = self._read[stream]
+            names, came = self._read[stream], {row["project"] for row in self._rows[stream]}
+            names = names - self._stopped(stream, owners, self._ids(stream), names, came)
             self.writer.replace(stream, self._rows[stream], lambda key, o=owners, n=names: o.get(key) in n)  # type: ignore[misc]
         gone = self._gone_teams(read)
         for stream in BY_TEAM:
-            own = self._read[stream] | gone
+            of_read = self._read[stream] - gone
+            everything = {key: "" for key in self.writer.alive(stream) if key.split(":")[0] in of_read}
+            came = {""} if self._rows[stream] else set()
+            is_stopped = bool(self._stopped(stream, everything, self._ids(stream), {""}, came))
+            self.is_stopped |= is_stopped
+            own = gone if is_stopped else of_read | gone
             self.writer.replace(stream, self._rows[stream], lambda key, own=own: key.split(":")[0] in own)  # type: ignore[misc]
         for stream in (CAPACITIES, TEAM_DAYS_OFF):
             own = self._read[stream]
@@ -74,8 +84,46 @@ class MetadataLanding:
     def _gone_teams(self, read: Metadata) -> set[str]:
         """Known teams that a project whose teams were listed does not have any more."""
         listed = {part.team["id"] for part in read.teams if part.team}
-        owners = self._owners(TEAMS).items()
-        return {key for key, project in owners if project in self._read["teams"] and key not in listed}
+        owners = self._owners(TEAMS)
+        projects, came = self._read["teams"], {part.project["name"] for part in read.teams}
+        projects = projects - self._stopped(TEAMS, owners, listed, projects, came)
+        return {key for key, project in owners.items() if project in projects and key not in listed}
+
+    def _ids(self, stream: str) -> set[str]:
+        """Of the rows that came, as they are landed."""
+        return {self.writer.landing.erasures.cleaned_id(row["record_id"], stream) for row in self._rows[stream]}
+
+    def _stopped(
+        self,
+        stream: str,
+        owners: Mapping[str, str],
+        present: Container[str],
+        read: Container[str],
+        came: Container[str],
+    ) -> set[str]:
+        """Which projects in `read` ("" for all at once) have lost more of a list than may go at once: they keep it.
+
+        `owners`: record id -> project, of all that was ever landed. `came`: the projects whose list is not empty.
+        """
+        connection, alive = self.writer.connection, self.writer.alive(stream)
+        known: Counter[str] = Counter()
+        gone: Counter[str] = Counter()
+        for key, project in owners.items():
+            if project in read and key in alive:
+                known[project] += 1
+                gone[project] += key not in present
+        ratio = connection.max_deleted_ratio
+        has_others = stream in (ITEM_TYPES, STATES)  # as another process does: only none at all is not believed
+        stopped = {
+            name
+            for name, count in gone.items()
+            if count and ratio < 1 and (name not in came or not (has_others or allows(count, known[name], ratio)))
+        }
+        for name in sorted(stopped):
+            subject = f"the list of {_words(stream)}" + (f" of project '{name}'" if name else "")
+            error = _too_many(connection, subject, known[name], gone[name])
+            self.writer.report.failures.append(error)
+        return stopped
 
     def _owners(self, stream: str) -> dict[str, str]:
         """Record id -> name of the project that it belonged to when it was landed last."""
@@ -182,7 +230,7 @@ class MetadataLanding:
         try:
             return make()
         except ODD as error:
-            what = f"{stream.partition('/')[2].replace('_', ' ')} {name}".strip()
+            what = f"{_words(stream)} {name}".strip()
             part.errors.append(odd_record(self.writer.connection.id, what, error))
             return []
 
@@ -191,6 +239,22 @@ def _fitting(rows: Rows, schema: pa.Schema) -> Rows:
     """The same rows, or one of ODD if a value is of another type than its column."""
     pa.Table.from_pylist(rows, schema)
     return rows
+
+
+def _too_many(connection: Connection, subject: str, known: int, gone: int) -> TooManyDeleted:
+    may_go = f"{connection.max_deleted_ratio:.0%}"
+    return TooManyDeleted(
+        connection.id,
+        subject,
+        None,
+        "Check that the account may still see them; if they really were deleted, set max_deleted_ratio to 1 for one "
+        "run",
+        detail=f"{gone:,} of {known:,} are not listed any more (allowed: {may_go}); nothing was deleted",
+    )
+
+
+def _words(stream: str) -> str:
+    return stream.partition("/")[2].replace("_", " ")
 
 
 def _has_id(record: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from extractors.azure_devops import metadata as metadata_module
-from extractors.errors import AccessDenied
+from extractors.errors import AccessDenied, TooManyDeleted
 from tests.extractors.azure_devops_server import Fault, Organisation
 from tests.extractors.azure_devops_site import Site
 
@@ -63,6 +63,52 @@ def test_one_team_without_permission_fails_alone(site: Site, organisation: Organ
     assert heron in {row["team_id"] for row in site.rows("teams").values()}
     assert len(site.rows("team_iterations")) == 9
     assert len(site.rows("boards")) == 6
+
+
+BY_TEAM = ("teams", "team_areas", "team_iterations", "boards", "capacities")
+
+
+def test_lists_that_are_empty_at_once_keep_what_is_landed(site: Site, organisation: Organisation) -> None:
+    site.run()
+    before = {stream: site.rows(stream) for stream in BY_TEAM}
+    shop = next(key for key, project in organisation.projects.items() if project["name"] == "Shop")
+    teams, organisation.teams[shop] = organisation.teams[shop], []
+    for _ in range(2):
+        (failure,) = site.run().failures
+        assert isinstance(failure, TooManyDeleted)
+        assert "the list of teams of project 'Shop'" in str(failure)
+        assert "2 of 2" in str(failure)
+        assert {stream: site.rows(stream) for stream in BY_TEAM} == before
+    assert site.run(max_deleted_ratio=1).is_complete
+    assert {row["name"] for row in site.rows("teams").values()} == {"Teller"}
+    assert {row["team_id"] for row in site.rows("boards").values()} == set(site.rows("teams"))
+    organisation.teams[shop] = teams
+    assert site.run().is_complete
+    assert site.rows("boards").keys() == before["boards"].keys()
+
+
+@pytest.mark.parametrize(
+    ("method", "streams", "failures"),
+    [("nodes", ("areas", "iterations"), 4), ("item_types", ("item_types", "states"), 4), ("work", ("boards",), 1)],
+)
+def test_any_other_list_that_is_empty_at_once_too(
+    site: Site, organisation: Organisation, method: str, streams: tuple[str, ...], failures: int
+) -> None:
+    site.run()
+    before = {stream: site.rows(stream) for stream in streams}
+    whole = getattr(organisation, method)
+
+    def emptied(*places: str, **asked: Any) -> Any:
+        is_asked = method != "work" or places[-1] == "boards"
+        return {"count": 0, "value": []} if is_asked else whole(*places, **asked)
+
+    setattr(organisation, method, emptied)
+    for _ in range(2):
+        report = site.run()
+        assert [type(failure) for failure in report.failures] == [TooManyDeleted] * failures
+        assert {stream: site.rows(stream) for stream in streams} == before
+    setattr(organisation, method, whole)
+    assert site.run().is_complete
 
 
 def test_many_teams_are_read_in_depth_once_a_day(
