@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib.abc
+import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -94,6 +95,14 @@ def _give_large_blocks_back() -> None:
         libc.mallopt(_ARENA_MAX, _ARENAS)
 
 
+def _take_the_allocator_asked_for() -> None:
+    """The one that `extractors/__init__.py` asks for, also where somebody had imported pyarrow before."""
+    name = os.environ["ARROW_DEFAULT_MEMORY_POOL"]
+    if name != pa.default_memory_pool().backend_name and name in pa.supported_memory_backends():
+        pa.set_memory_pool(getattr(pa, f"{name}_memory_pool")())
+
+
+_take_the_allocator_asked_for()
 _look_for_pandas_once()
 _give_large_blocks_back()
 

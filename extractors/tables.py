@@ -8,7 +8,6 @@ of the Delta library can abort the process at its exit, so it is not used.)
 from __future__ import annotations
 
 import bisect
-import contextlib
 import json
 import time
 import uuid
@@ -31,11 +30,6 @@ _UNIQUE_TEXT = {"record_id", "payload", "payload_hash", "summary"}  # a dictiona
 _ROW_GROUP = 10_000  # rows that are decoded together; their bounds prune look-ups by record
 FULL_BYTES = 24 * 1024 * 1024  # in memory: a file of so much is not put together with others
 _ATTEMPTS = 20  # of a commit, when other processes write the same table
-
-
-# Arrow's default allocator keeps what it was given for good: a first load would hold a quarter more.
-with contextlib.suppress(NotImplementedError):
-    pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
 class DeltaHandle:

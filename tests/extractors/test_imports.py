@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
 
 PROGRAM = """
@@ -47,3 +49,16 @@ def test_pandas_is_loaded_only_where_it_is_asked_for(then: str) -> None:
 
 def test_pandas_may_be_there_already() -> None:
     run("import pandas as pd, pyarrow as pa\nfrom extractors.arrow import dataset" + AS_EVER)
+
+
+@pytest.mark.parametrize("wanted", ["jemalloc", "system"])
+@pytest.mark.parametrize("first", ["import extractors.tables", "import pyarrow"])
+def test_the_allocator_is_the_one_asked_for(first: str, wanted: str) -> None:
+    """Also where pyarrow was there before us, as in `pmo`; and whoever has set the variable has the last word."""
+    told = f"{first}\nimport pyarrow as pa\nimport extractors.tables\nprint(pa.default_memory_pool().backend_name)"
+    if wanted not in pa.supported_memory_backends():
+        pytest.skip(f"no {wanted} here")
+    environment = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    environment |= {} if wanted == "jemalloc" else {"ARROW_DEFAULT_MEMORY_POOL": wanted}
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == wanted
