@@ -18,11 +18,9 @@ Condition = tuple[str, list[Any]]
 # An item's portfolio is that of its epic, or else that of the project it was in.
 PORTFOLIO = """exists (
     select 1 from dim_work_item as placed
-    left join dim_project as today on placed.project_key = today.project_key
     left join dim_project as project on project.project_key = {row}.project_key
-    inner join dim_portfolio as node on node.portfolio_key = case
-        when placed.portfolio_key is distinct from today.portfolio_key then placed.portfolio_key
-        else project.portfolio_key end
+    inner join dim_portfolio as node
+        on node.portfolio_key = coalesce(placed.epic_portfolio_key, project.portfolio_key)
     where placed.item_key = {row}.item_key and ? in (node.portfolio_key, node.parent_portfolio_key)
 )"""
 PLACES = {

@@ -23,6 +23,12 @@ def _query(sql: str, *needs: str, empty: str = "") -> Query:
     return Query(sql, frozenset(needs), empty)
 
 
+# An item's portfolio at the time, where it is not today's; '' is none.
+PORTFOLIO_THEN = """if(
+                coalesce(item.epic_portfolio_key, place.portfolio_key) is distinct from item.portfolio_key,
+                coalesce(item.epic_portfolio_key, place.portfolio_key, ''), null)"""
+
+
 PREPARE = {
     "all_scopes": _query(
         """
@@ -149,6 +155,12 @@ PREPARE = {
         "kpi_wip",
         empty="select ''::varchar as item_key limit 0",
     ),
+    # Where a project is in the portfolio hierarchy; of an item the epic's place goes before it.
+    "project_places": _query(
+        "select project_key, portfolio_key from dim_project",
+        "dim_project",
+        empty="select ''::varchar as project_key, ''::varchar as portfolio_key limit 0",
+    ),
     "shown_items": _query(
         """
         select (row_number() over (order by item.item_key) - 1)::integer as item_no, item.*
@@ -253,12 +265,16 @@ QUERIES = {
         "dim_work_item",
     ),
     "delivered": _query(
-        """
+        f"""
         select
             item_no as item, done_at as done, cycle_time_hours as hours,
-            nullif(shown.team_key, item.team_key) as team, nullif(shown.project_key, item.project_key) as project
-        from shown_delivered as shown join shown_items as item using (item_key) order by done_at, item_no
-        """,
+            nullif(shown.team_key, item.team_key) as team, nullif(shown.project_key, item.project_key) as project,
+            {PORTFOLIO_THEN} as portfolio
+        from shown_delivered as shown
+        join shown_items as item using (item_key)
+        left join project_places as place on place.project_key = shown.project_key
+        order by done_at, item_no
+        """,  # noqa: S608 - a text of this file
         "fct_item_flow",
         "dim_work_item",
     ),
@@ -328,15 +344,17 @@ QUERIES = {
         "kpi_satisfaction",
     ),
     "evidence": _query(
-        """
+        f"""
         select
             kpi_id as kpi, event_date as day, sprint.sprint_no as sprint, item_no as item, role, contribution,
-            nullif(shown.team_key, item.team_key) as team, nullif(shown.project_key, item.project_key) as project
+            nullif(shown.team_key, item.team_key) as team, nullif(shown.project_key, item.project_key) as project,
+            {PORTFOLIO_THEN} as portfolio
         from shown_evidence as shown
         join shown_items as item using (item_key)
+        left join project_places as place on place.project_key = coalesce(shown.project_key, item.project_key)
         left join shown_sprints as sprint on sprint.sprint_key = shown.sprint_key
         order by kpi_id, event_date desc, item_no, role
-        """,
+        """,  # noqa: S608 - a text of this file
         "kpi_evidence",
         "dim_work_item",
     ),

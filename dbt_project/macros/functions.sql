@@ -54,6 +54,21 @@
 
 {% macro duckdb__weekday(day) -%} isodow({{ day }}) {%- endmacro %}
 
+{# The year that a day's ISO week belongs to. #}
+{% macro iso_year(day) -%} {{- return(adapter.dispatch("iso_year", "agile_pmo")(day)) -}} {%- endmacro %}
+
+{% macro duckdb__iso_year(day) -%} isoyear({{ day }}) {%- endmacro %}
+
+{# Name of a day's month, in English. #}
+{% macro month_name(day) -%} {{- return(adapter.dispatch("month_name", "agile_pmo")(day)) -}} {%- endmacro %}
+
+{% macro duckdb__month_name(day) -%} monthname({{ day }}) {%- endmacro %}
+
+{# Name of a day's weekday, in English. #}
+{% macro weekday_name(day) -%} {{- return(adapter.dispatch("weekday_name", "agile_pmo")(day)) -}} {%- endmacro %}
+
+{% macro duckdb__weekday_name(day) -%} dayname({{ day }}) {%- endmacro %}
+
 {# Text as part of an address. #}
 {% macro url_text(text) -%} {{- return(adapter.dispatch("url_text", "agile_pmo")(text)) -}} {%- endmacro %}
 

@@ -22,7 +22,7 @@ create table core.dim_work_item as
 select t.connection_id || ':' || i.number as item_key, t.connection_id, if(t.connection_id = 'jira', 'jira', 'azure_devops') as tool,
     i.number::varchar as item_id, if(t.connection_id = 'jira', 'PR' || t.project || '-' || i.number, i.number::varchar) as item_ref,
     i.title, i.item_type, lower(i.item_type) as type_group, t.connection_id || ':' || t.project as project_key, t.team_key,
-    null::varchar as parent_item_key, 'p' || t.portfolio as portfolio_key,
+    null::varchar as parent_item_key, 'p' || t.portfolio as portfolio_key, null::varchar as epic_portfolio_key,
     case when done_at is not null then 'Done' when is_blocked and started_at is not null then 'Waiting for review' when started_at is not null then 'In Progress' else 'To Do' end as status,
     case when done_at is not null then 'done' when is_blocked and started_at is not null then 'waiting' when started_at is not null then 'in_progress' else 'todo' end as stage,
     i.points, i.created_at, coalesce(i.done_at, i.started_at, i.created_at) as updated_at, false as is_deleted, false as is_subtask, is_blocked as is_flagged,

@@ -155,3 +155,20 @@ def test_a_page_that_is_too_big_is_cut_and_says_so(published: Home, tmp_path: Pa
     assert written("much", whole - 350_000)[-1] == "dashboard: months shown: 10; sprints shown per team: 9"
     with pytest.raises(PublishError, match="does not fit"):
         written("nothing", 100_000)
+
+
+def test_a_row_tells_the_portfolio_of_its_time_where_it_is_not_todays(published: Home) -> None:
+    def told(marts: duckdb.DuckDBPyConnection, name: str) -> set[str | None]:
+        data = read_data(marts, Limits())[name]
+        return {row[data["columns"].index("portfolio")] for row in data["rows"]}
+
+    with copied_marts(published.published) as marts:
+        marts.execute("update dim_work_item set portfolio_key = 'elsewhere', project_key = 'jira:elsewhere'")
+        for name in ("evidence", "delivered"):
+            assert told(marts, name) >= {"p0", "p1"}
+        marts.execute("update dim_project set portfolio_key = null")
+        for name in ("evidence", "delivered"):
+            assert told(marts, name) == {""}
+        marts.execute("update dim_work_item set epic_portfolio_key = 'elsewhere'")
+        for name in ("evidence", "delivered"):
+            assert told(marts, name) == {None}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from tests.dbt.lives import STAGE_MAPPING, Dice, Life, Row, azure_rows, jira_rows
+from tests.dbt.lives import PROJECTS, STAGE_MAPPING, Dice, Life, Row, azure_rows, jira_rows
 from tests.dbt.sprint_lives import BOARD, SprintDice, iteration_row, sprint_row, story_until
 from tests.dbt.sprint_oracle import Sprint
 from tests.dbt.stories import Story
@@ -41,6 +41,7 @@ connection_id,project,epic_ref,program,portfolio
 jira,ALPHA,,Red,House
 azure,BETA,,Blue,House
 boards,PROJ,,,Yard
+jira,,{epic},Green,House
 """
 
 
@@ -80,12 +81,19 @@ class Company:
         self.answers = _answers(random.Random(self.seed), dice, self.items // 2)  # noqa: S311 - dice of a test
 
     @property
+    def epic_ref(self) -> str:
+        """What people call an epic of the connection `jira` that lies in another portfolio than its project."""
+        today = [(life, life.changes[-1][2] if life.changes else life.first) for life in self.lives]
+        epics = [f"{PROJECTS[state.project][1]}-{life.item_id}" for life, state in today if state.item_type == "epic"]
+        return epics[0] if epics else "ALPHA-0"
+
+    @property
     def seeds(self) -> dict[str, str]:
         changed_on = (self.begin + (self.end - self.begin) / 2).date()
         return {
             "stage_mapping": STAGE_MAPPING,
             "metric_policies": POLICIES.format(changed_on=changed_on),
-            "portfolio_mapping": PORTFOLIOS,
+            "portfolio_mapping": PORTFOLIOS.format(epic=self.epic_ref),
         }
 
     def rows_at(self, now: datetime) -> dict[str, Streams]:
@@ -94,7 +102,7 @@ class Company:
         naive = _naive(now)
         weeks = [iteration_row(sprint) for sprint in self.iterations]
         return {
-            "jira": jira_rows(lives),
+            "jira": _below(jira_rows(lives), self.epic_ref),
             "azure": azure_rows(lives),
             "boards": {**story_jira_rows(_known(self.stories, naive)), **self._beside(naive)},
             "iterations": {**story_azure_rows(_known(self.iteration_stories, naive)), "team_iterations": weeks},
@@ -205,6 +213,16 @@ def _answer_row(answer: Answer, now: datetime) -> Row:
 def _life_until(life: Life, now: datetime) -> Life:
     deleted_at = life.deleted_at if life.deleted_at and life.deleted_at <= now else None
     return replace(life, changes=tuple(each for each in life.changes if each[0] <= now), deleted_at=deleted_at)
+
+
+def _below(shown: Streams, epic_ref: str) -> Streams:
+    """The same with every third issue below the epic, wherever it lies itself."""
+    issues = [
+        row if row.get("is_deleted") or int(row["issue_id"]) % 3 or row["issue_key"] == epic_ref
+        else {**row, "epic_ref": epic_ref}
+        for row in shown["issues"]
+    ]  # fmt: skip
+    return {**shown, "issues": issues}
 
 
 def _known(stories: list[Story], now: datetime) -> list[Story]:

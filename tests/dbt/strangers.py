@@ -42,6 +42,8 @@ def _moved(row: Row) -> Row:
             moved[column] = "50300"
         elif column in PROJECTS:
             moved[column] = "GAMMA"
+        elif column == "epic_ref":
+            moved[column] = f"GAMMA-{_id(value.partition('-')[2])}"
         elif column == "sprint_ids":
             moved[column] = [_id(each) for each in value]
         elif column == "team_id":

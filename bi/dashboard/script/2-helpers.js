@@ -75,12 +75,13 @@ function inScope(row, scope = scopes[state.scope]) {
   if (!scope || scope.type === "all" || row[scope.type] === scope.key || row.about === scope.key) return true;
   return scope.type === "portfolio" && portfolioParents.get(row.portfolio) === scope.key;
 }
-/** An evidence or delivery row with its item's keys; the team is the one of that time. */
+/** An evidence or delivery row with its item's keys; team, project and portfolio are those of that time. */
 const withItem = (row) => ({
   ...items[row.item],
   ...row,
   team: row.team ?? items[row.item]?.team,
   project: row.project ?? items[row.item]?.project,
+  portfolio: row.portfolio ?? items[row.item]?.portfolio,
 });
 
 /** A table; `heads` are [text, is it a column of numbers]. */

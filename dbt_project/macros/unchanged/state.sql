@@ -1,5 +1,5 @@
 {# A model, seed or test is built only when something that it is made of has changed. Its state lies beside it as the
-   table's comment, '<inputs> <content>': a hash of its SQL, its columns and the content of all that it reads, and a
+   table's comment, '<inputs> <content>': a hash of its SQL, its kind, its columns and the content of all that it reads, and a
    hash of what it holds. A small table that was built anew and holds what it held before keeps its content hash, so
    that nothing behind it is built. Dropping the table, `--full-refresh` or another version of DuckDB builds it again. #}
 {% macro known_states() %}
@@ -35,7 +35,7 @@
 
 {# Hash of all that the node is made of; none if something that it reads has no known state. #}
 {% macro inputs_hash(states, sql) %}
-    {%- set parts = [states.engine, sql, tojson(model.config.get("contract", {}))] -%}
+    {%- set parts = [states.engine, sql, model.config.materialized, tojson(model.config.get("contract", {}))] -%}
     {%- for name, column in model.get("columns", {}).items() -%}
         {%- do parts.append(name ~ "|" ~ column.data_type ~ "|" ~ column.constraints) -%}
     {%- endfor -%}

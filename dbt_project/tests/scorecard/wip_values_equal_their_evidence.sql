@@ -97,14 +97,15 @@ with
     ),
     recomputed as (
         {% for scope in scopes() -%}
-            -- A portfolio has items of several connections, each with days of its own.
+            -- A portfolio has items of several connections, each with days of its own; now of an item is its
+            -- connection's watermark, also where another was read further.
             {%- set midnight = utc_time("cast(ends.period_end_date + 1 as timestamp)", "connections.time_zone") %}
             {%- set own_end = "least(connections.watermark_at, " ~ midnight ~ ")" %}
-            {%- set end_at = own_end if scope.type == "portfolio" else "ends.end_at" %}
+            {%- set end_at = own_end if scope.type == "portfolio" else "least(connections.watermark_at, ends.end_at)" %}
             {%- set is_watermark = (
                 "(" ~ midnight ~ " > connections.watermark_at)"
                 if scope.type == "portfolio"
-                else "ends.is_watermark"
+                else "(ends.is_watermark or ends.end_at > connections.watermark_at)"
             ) %}
             select
                 ruled.policy_id,
@@ -114,7 +115,7 @@ with
                 ends.period_type,
                 ends.period_start_date,
                 count(*) as wip,
-                {{ percentile(hours_between("ruled.started_at", "ends.end_at"), 0.85) }} as wip_age_p85
+                {{ percentile(hours_between("ruled.started_at", end_at), 0.85) }} as wip_age_p85
             from ruled
             inner join connections on ruled.connection_id = connections.connection_id
             inner join

@@ -29,14 +29,14 @@ with
 
 select
     days.day_date,
-    cast(isoyear(days.day_date) as integer) as iso_year,
+    cast({{ iso_year("days.day_date") }} as integer) as iso_year,
     cast(week(days.day_date) as integer) as iso_week,
     cast(date_trunc('week', days.day_date) as date) as week_start_date,
     cast({{ weekday("days.day_date") }} as integer) as weekday_number,
-    dayname(days.day_date) as weekday,
+    {{ weekday_name("days.day_date") }} as weekday,
     cast(year(days.day_date) as integer) as year_number,
     cast(month(days.day_date) as integer) as month_number,
-    monthname(days.day_date) as month_name,
+    {{ month_name("days.day_date") }} as month_name,
     cast(date_trunc('month', days.day_date) as date) as month_start_date,
     cast(quarter(days.day_date) as integer) as quarter_number,
     cast(date_trunc('quarter', days.day_date) as date) as quarter_start_date,

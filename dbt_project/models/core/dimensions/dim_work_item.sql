@@ -39,6 +39,7 @@ select
     typed.parent_item_key,
     epic_portfolios.epic_item_key,
     coalesce(epic_portfolios.portfolio_key, portfolio_projects.portfolio_key) as portfolio_key,
+    epic_portfolios.portfolio_key as epic_portfolio_key,
     coalesce(statuses.status, typed.status) as status,
     case
         when statuses.stage = 'done' and resolutions.is_not_delivered

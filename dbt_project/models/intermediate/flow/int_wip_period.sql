@@ -5,6 +5,7 @@ with
     types as (select * from {{ ref("int_policy_type") }}),
     policies as (select * from {{ ref("dim_policy") }}),
     scopes as (select * from {{ ref("int_scope_days") }}),
+    shifts as (select * from {{ ref("int_wip_shift") }}),
     connections as (select * from {{ ref("int_source") }}),
     horizons as (select * from {{ ref("int_horizon") }}),
 
@@ -73,7 +74,11 @@ with
                 ruled.{{ "to_team" if zone == "team" else zone }}_date as entered_date,
                 {{ local_date("ruled.ended_at", "scopes.time_zone") }} as left_date,
                 scopes.first_daily_date,
-                scopes.last_date,
+                {% if zone == "connection" -%}
+                    -- A portfolio's periods go on when one of its connections was read less far than the others.
+                    (select max(last_date) from scopes) as last_date,
+                {%- else -%} scopes.last_date,
+                {%- endif %}
             from ruled
             inner join scopes on scopes.scope_type = '{{ scope_type }}' and scopes.scope_key = {{ scope_key }}
         ),
@@ -115,18 +120,36 @@ with
 
     aged as (
         {% for scope in scopes() -%}
-            {%- set scope_key = scope.key if scope.type in ("connection", "all") else "to_" ~ scope.key -%}
+            {%- set scope_key = (
+                "'all'"
+                if scope.type == "all"
+                else "periods." ~ ("" if scope.type == "connection" else "to_") ~ scope.key
+            ) -%}
             select
-                policy_id,
-                policy_version,
+                periods.policy_id,
+                periods.policy_version,
                 '{{ scope.type }}' as scope_type,
                 {{ scope_key }} as scope_key,
-                period_type,
-                cast(period_start as date) as period_start_date,
+                periods.period_type,
+                cast(periods.period_start as date) as period_start_date,
                 count(*) as wip_items,
-                -- Age is the period's end less the start: its 85th percentile belongs to the start's 15th.
-                {{ percentile(microseconds("started_at"), 0.15) }} as started_p15_us,
-            from {{ scope.zone }}_periods
+                -- Age is the period's end less the start: its 85th percentile belongs to the start's 15th. Items that
+                -- age to an earlier end than the scope's count as started later by as much.
+                {% if scope.type in ("portfolio", "all") -%}
+                    {{ percentile(microseconds("periods.started_at") ~ " + coalesce(shifts.shift_us, 0)", 0.15) }}
+                    as started_p15_us,
+                {%- else -%} {{ percentile(microseconds("periods.started_at"), 0.15) }} as started_p15_us,
+                {%- endif %}
+            from {{ scope.zone }}_periods as periods
+            {% if scope.type in ("portfolio", "all") -%}
+                left join
+                    shifts
+                    on shifts.scope_type = '{{ scope.type }}'
+                    and shifts.scope_key = {{ scope_key }}
+                    and periods.connection_id = shifts.connection_id
+                    and periods.period_type = shifts.period_type
+                    and periods.period_start = shifts.period_start_date
+            {%- endif %}
             where {{ scope_key }} is not null
             group by all
             {% if not loop.last %}

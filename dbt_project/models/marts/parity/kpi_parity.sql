@@ -93,8 +93,12 @@ select
     measured.our_value,
     measured.tool_value,
     measured.tool_source,
-    measured.our_value - measured.tool_value as difference,
-    measured.our_value - measured.tool_value - coalesce(reasons.difference, 0) as unexplained_difference,
+    cast({{ exact("measured.our_value") }} - {{ exact("measured.tool_value") }} as double) as difference,
+    cast(
+        {{ exact("measured.our_value") }}
+        - {{ exact("measured.tool_value") }}
+        - coalesce({{ exact("reasons.difference") }}, 0) as double
+    ) as unexplained_difference,
     cast(coalesce(reasons.items, 0) as bigint) as differing_items,
     reasons.reasons,
     not {{ differs("measured.our_value", "measured.tool_value") }} as is_equal

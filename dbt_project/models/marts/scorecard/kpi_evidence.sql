@@ -1,6 +1,7 @@
 -- One row per KPI, policy and thing that counts for it in some role: an item at an event, an item in a sprint, a
 -- survey response. Without scope: the evidence of a value is the rows of its KPI and policy in its period or sprint
--- whose item belonged to the scope then. Of wip and wip_age_p85 fct_state_interval itself is the evidence.
+-- whose item belonged to the scope then. Of wip and wip_age_p85 the evidence is fct_state_interval, with
+-- bridge_item_place for where the items were.
 with
     flow_events as (select * from {{ ref("int_flow_event") }}),
     types as (select * from {{ ref("int_policy_type") }} where is_counted),
