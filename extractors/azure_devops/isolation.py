@@ -28,7 +28,8 @@ Result = TypeVar("Result")
 
 MOST_BROKEN = 20  # of one kind in one run, refusals apart
 REFUSALS = (AccessDenied, NotFound, BadRequest)
-ODD = (KeyError, TypeError, ValueError, AttributeError)  # what making rows of an unknown form ends with
+# What making rows of an unknown form ends with.
+ODD = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)

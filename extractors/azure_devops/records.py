@@ -7,7 +7,7 @@ was sent. Fields are named by reference name, so renamed columns and translated 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from types import NoneType
 from typing import Any
 
@@ -19,6 +19,7 @@ from msgspec.structs import astuple
 from extractors.azure_devops.isolation import BrokenRevision
 from extractors.azure_devops.people import People
 from extractors.errors import ConfigError
+from extractors.instants import instant_of_text
 from extractors.rows import digest
 from extractors.streams import STREAMS, TIMESTAMP
 
@@ -254,15 +255,7 @@ def _plain(values: Sequence[Any], kind: pa.DataType) -> pa.Array | None:
 
 def instant_of(value: Any) -> datetime | None:
     """An instant in one of the forms that the tool writes; None if it is none of them."""
-    if not isinstance(value, str) or not value:
-        return None
-    for parse in (datetime.fromisoformat, lambda text: datetime.strptime(text, US_DATE)):  # noqa: DTZ007 - see below
-        try:
-            moment = parse(value)
-        except ValueError:
-            continue
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return None
+    return instant_of_text(value, US_DATE) if isinstance(value, str) else None
 
 
 def text_of(value: Any) -> str | None:

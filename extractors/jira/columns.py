@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Raw
 
+from extractors.instants import instant_of_text
 from extractors.jira.documents import Fields, History, HistoryItem, Issue
 from extractors.jira.fields import AttributeNames
 from extractors.streams import STREAMS, TIMESTAMP
@@ -220,11 +221,10 @@ def instant_of(value: Any) -> datetime | None:
         return value.astimezone(UTC)
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return instant_of_text(value) if isinstance(value, str) else None
     try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value / 1000 if abs(value) > _EPOCH_MILLISECONDS else value, UTC)
-        instant = datetime.fromisoformat(str(value))
-        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return datetime.fromtimestamp(value / 1000 if abs(value) > _EPOCH_MILLISECONDS else value, UTC)
     except (ValueError, OverflowError, OSError):  # no instant, or one that no calendar has
         return None
 

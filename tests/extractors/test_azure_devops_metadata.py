@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from extractors.azure_devops import metadata as metadata_module
-from extractors.errors import AccessDenied, TooManyDeleted
+from extractors.errors import AccessDenied, SchemaChanged, TooManyDeleted
 from tests.extractors.azure_devops_server import Fault, Organisation
 from tests.extractors.azure_devops_site import Site
 
@@ -194,3 +194,19 @@ def test_a_renamed_column_is_a_new_version_of_the_same_column(site: Site, organi
     column = site.rows("boards")[f"{falcon['team_id']}:board-1:c2"]
     assert (column["column_name"], column["item_limit"]) == ("In progress", 3)
     assert site.written("azure_devops/boards") == 6 + 3
+
+
+def test_a_number_that_no_column_holds_is_an_odd_record(site: Site, organisation: Organisation) -> None:
+    whole = organisation.work
+
+    def work(*places: str, **asked: Any) -> Any:
+        answer = whole(*places, **asked)
+        if places[-1].endswith("/columns"):
+            answer["value"][1] |= {"itemLimit": 2**70}
+        return answer
+
+    organisation.work = work  # type: ignore[method-assign]
+    report = site.run()
+    assert {type(failure) for failure in report.failures} == {SchemaChanged}
+    assert site.rows("boards") == {}
+    assert len(site.rows("teams")) == 3

@@ -170,6 +170,9 @@ def test_instants_in_all_the_forms_that_servers_write() -> None:
     assert instants([*texts, None]).to_pylist() == [*expected, None]
     assert instants(texts[1:]).to_pylist() == expected[1:]
     assert [instant_of(text) for text in ("", "soon", None, 5)] == [None] * 4
+    beyond = "0001-01-01T00:00:00+01:00"  # a clock that was never set: no calendar has it in UTC
+    assert instant_of(beyond) is None
+    assert instants([beyond, "soon"]).to_pylist() == [None, None]
 
 
 def test_numbers_and_flags() -> None:

@@ -152,6 +152,7 @@ def test_a_column_of_mixed_times_is_read_value_by_value() -> None:
     column = column_of(values, pa.timestamp("us", tz="UTC"))
     assert column.to_pylist() == [instant, instant, instant, instant, None, None, instant]
     assert instant_of("2026-03-01T11:00:00") == instant
+    assert [instant_of(value) for value in ("0001-01-01T00:00:00+01:00", "", True, [])] == [None] * 4
 
 
 def test_an_issue_without_updated_is_landed() -> None:
