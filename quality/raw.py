@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -56,6 +57,7 @@ class RawRequest:
     """What to judge: the landed files of one tool's streams (and pmo/*), and which batches of them count.
 
     `visible_batches`: accepted and pending ones; `new_batches`: the pending ones alone. `now`: start of the run.
+    `spill`: the folder for what does not fit into memory; made when it is needed, empty afterwards.
     """
 
     tool: str
@@ -63,6 +65,7 @@ class RawRequest:
     connections: tuple[RawConnection, ...]
     now: datetime
     files: Mapping[str, tuple[str, ...]]
+    spill: Path
     visible_batches: tuple[str, ...] = ()
     new_batches: tuple[str, ...] = field(default=())
 
@@ -70,14 +73,21 @@ class RawRequest:
 def judge_raw(runner: Runner, request: RawRequest) -> list[CheckResult]:
     """Results of every suite of the request's streams, one per measure and connection; freshness and coverage first."""
     order = sorted(request.files, key=lambda stream: (not stream.startswith("pmo/"), stream))
-    with duckdb.connect() as session:
-        session.execute(_SESSION)
+    with in_memory(request.spill) as session:
         _load_batches(session, request)
         read = [each.connection_id for each in request.connections if each.is_read]
         streams = [stream for stream in order if stream in RAW_SUITES] if read else []
         judged = [_freshness(session), *(_measure(session, RAW_SUITES[stream], request, read) for stream in streams)]
         results = runner.judge(f"{request.run_id} {request.tool}", judged)
         return [_with_examples(session, result, request) for result in results]
+
+
+def in_memory(spill: Path) -> duckdb.DuckDBPyConnection:
+    """A session without a file; without a folder of its own it would write what it has no room for where it runs."""
+    spill.parent.mkdir(parents=True, exist_ok=True)
+    session = duckdb.connect(config={"temp_directory": str(spill)})
+    session.execute(_SESSION)
+    return session
 
 
 def _hours(span: timedelta) -> float:

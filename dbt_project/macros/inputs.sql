@@ -40,7 +40,7 @@
         {{- exceptions.raise_compiler_error("streams.json lists no file for the stream '" ~ stream ~ "'") -}}
     {%- endif -%}
     {%- set files = rows | map(attribute="file") | list -%}
-    {#- The first file is the empty one, which every run writes. -#}
+    {#- The first file is the empty one, which says the columns. -#}
     {%- set sizes = "" -%}
     {%- if files | length > 1 -%}
         {%- set measured -%}

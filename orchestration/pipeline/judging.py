@@ -67,6 +67,7 @@ def raw_request(pipeline: Pipeline, tool: str, results: list[ConnectionResult]) 
         connections=tuple(_raw_connection(pipeline, ledger, each) for each in results),
         now=pipeline.run.started_at,
         files={name: tuple(pipeline.landing.table(name).file_uris()) for name in streams},
+        spill=pipeline.home.dbt_spill,
         visible_batches=_batch_ids(ledger, (PENDING, ACCEPTED)),
         new_batches=_batch_ids(ledger, (PENDING,)),
     )

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from extractors.streams import STREAMS
-from quality.raw import RawConnection, RawRequest, judge_raw
+from quality.raw import RawConnection, RawRequest, in_memory, judge_raw
 from quality.result import CheckResult
 from quality.runner import Runner
 from quality.suite import Measure, Suite
@@ -88,6 +88,7 @@ class Landed:
             connections=(self.connection,),
             now=NOW,
             files=files,
+            spill=self.folder / "spill",
             visible_batches=("old", "new"),
             new_batches=("new",),
         )
@@ -104,6 +105,15 @@ def landed(tmp_path: Path) -> Landed:
 
 def test_every_stream_has_a_suite_of_its_own_columns():
     assert set(RAW_SUITES) == set(STREAMS)
+
+
+def test_what_does_not_fit_into_memory_goes_to_the_folder_that_was_named(tmp_path: Path):
+    spill = tmp_path / "dbt" / "spill"
+    with in_memory(spill) as session:
+        session.execute("set memory_limit = '60MB'")
+        session.execute("create temp table big as select i, md5(i::varchar) as text from range(2000000) t(i)")
+        assert list(spill.iterdir())
+    assert not spill.exists()
 
 
 def test_good_data_passes(runner: Runner, landed: Landed):
@@ -148,8 +158,8 @@ def test_a_survey_without_answers_is_held_unless_the_tool_says_there_are_none(
     assert failed["pmo/coverage surveys_without_answers"].is_blocking
 
 
-def test_no_file_at_all_fails(runner: Runner):
-    request = RawRequest("jira", "run-2", (RawConnection(CLOUD),), NOW, dict.fromkeys(STREAMS, ()))
+def test_no_file_at_all_fails(runner: Runner, tmp_path: Path):
+    request = RawRequest("jira", "run-2", (RawConnection(CLOUD),), NOW, dict.fromkeys(STREAMS, ()), tmp_path / "spill")
     failed = {f"{each.asset} {each.name}" for each in judge_raw(runner, request) if not each.passed}
     assert "jira/issues row_count" in failed
     assert "pmo/batches hours_since_last_complete_read" in failed
@@ -169,9 +179,11 @@ def test_a_source_whose_clock_stands_still_blocks(runner: Runner, landed: Landed
     assert landed.judge(runner)["pmo/batches hours_fallen_behind"].is_blocking
 
 
-def test_of_a_connection_that_was_not_read_only_the_freshness_is_judged(runner: Runner):
+def test_of_a_connection_that_was_not_read_only_the_freshness_is_judged(runner: Runner, tmp_path: Path):
     unread = RawConnection(CLOUD, NOW - timedelta(days=3), is_read=False, usual_lag=timedelta(0))
-    results = judge_raw(runner, RawRequest("jira", "run-2", (unread,), NOW, dict.fromkeys(STREAMS, ())))
+    results = judge_raw(
+        runner, RawRequest("jira", "run-2", (unread,), NOW, dict.fromkeys(STREAMS, ()), tmp_path / "spill")
+    )
     assert {each.asset for each in results} == {"pmo/batches"}
     assert [each.name for each in results if not each.passed] == ["hours_since_last_complete_read"]
 
@@ -315,6 +327,6 @@ def test_only_the_failing_connection_is_named(runner: Runner, tmp_path: Path):
             pq.write_table(pa.Table.from_pylist(landed.rows.get(name, []), stream.schema), path)
             files[name] = (str(path),)
     both = (RawConnection(CLOUD, NOW), RawConnection("empty", NOW))
-    request = RawRequest("jira", "run-2", both, NOW, files, ("new",), ("new",))
+    request = RawRequest("jira", "run-2", both, NOW, files, tmp_path / "spill", ("new",), ("new",))
     failed = [each for each in judge_raw(runner, request) if not each.passed]
     assert {each.connection_id for each in failed} == {"empty"}
