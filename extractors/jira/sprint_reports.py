@@ -110,7 +110,7 @@ class SprintReports:
         There is a row in every run, also where nothing was missing: what a run no longer covers holds its connection.
         """
         if not self._limit:
-            return [Coverage(STREAM, reason="not asked for: sprint_reports = 0")]
+            return [Coverage(STREAM, got=0, reason="not asked for: sprint_reports = 0")]
         read = {sprint.sprint_id for sprint, _, _ in self._reports}
         rows = [
             row

@@ -20,9 +20,13 @@ from extractors.errors import (
     AuthError,
     BadRequest,
     ExtractError,
+    Gone,
     NotFound,
+    NotJson,
     RepeatedPage,
     SchemaChanged,
+    Truncated,
+    Unreachable,
 )
 from extractors.jira.client import THREADS, JiraClient
 from extractors.jira.columns import instant_of
@@ -39,6 +43,8 @@ MOST_ASKED = 1_000  # issues that are asked for their worklogs in one run
 # The account has called the site before: 401 says that its token's scopes do not hold worklogs. And no KPI needs them:
 # a form that is not known is no reason to stop.
 REFUSED = (AccessDenied, AuthError, BadRequest, NotFound, SchemaChanged)
+# The same of an endpoint that is broken or removed; a site that does not answer at all stops the run.
+BROKEN = (*REFUSED, Gone, NotJson, RepeatedPage, Truncated, Unreachable)
 
 
 class Worklogs:
@@ -55,7 +61,7 @@ class Worklogs:
         self._totals: dict[str, int] = {}  # worklogs that Jira has, of the issues that were asked
         self._reason: str | None = None
         self._not_asked = 0
-        self._odd: str | None = None  # what a worklog lacks that every worklog has
+        self._odd: dict[str, str] = {}  # worklogs that no row can be made of, by id: what is odd about them
 
     def read(self, since: int) -> None:
         """Which worklogs were changed and deleted since `since` (epoch milliseconds; 0: everything).
@@ -72,23 +78,26 @@ class Worklogs:
             for ids, _ in self._changed("deleted", start):
                 self._deleted_ids += ids
             self.until = until
-        except REFUSED as error:
+        except BROKEN as error:
             self._refused(error)
 
     def _refused(self, error: ExtractError) -> None:
+        if isinstance(error, Unreachable) and error.status is None:
+            raise error
         self._changed_ids, self._deleted_ids, self.until = [], [], self._since
         self._reason = f"worklogs cannot be read: {short_reason(error)}"
 
     def land(self, commit: Callable[[], None]) -> None:
         """Land what `read` found; the issues that it belongs to are visible by now. `commit` makes rows visible."""
         try:
-            self._land(self._changed_ids)
+            odd = self._land(list(dict.fromkeys([*self._changed_ids, *self.owed.odd])))
             self._writer.delete(STREAM, [str(number) for number in self._deleted_ids])
             commit()
             self._delete_orphans()
             if self._reason is None:
                 self._settle()
-        except REFUSED as error:
+                self.owed.odd = odd
+        except BROKEN as error:
             self._refused(error)
 
     def coverage(self) -> Coverage:
@@ -102,9 +111,11 @@ class Worklogs:
         held = len(issue_ids)
         asked = pc.sum(pc.is_in(issue_ids, pa.array(list(self._totals), pa.string()))).as_py() or 0
         reasons = [f"{self._not_asked:,} more issues say another time than their worklogs"] if self._not_asked else []
-        reasons += [f"a worklog was sent in an unknown form: {self._odd}"] if self._odd else []
+        if self._odd:
+            what = next(iter(self._odd.values()))
+            reasons.append(f"{len(self._odd)} were sent in an unknown form, and left out: {what}")
         expected = held - asked + sum(self._totals.values())
-        return Coverage(STREAM, expected=expected, got=held, reason="; ".join(reasons) or None)
+        return Coverage(STREAM, expected=expected, got=held, skipped=len(self._odd), reason="; ".join(reasons) or None)
 
     def _changed(self, kind: str, since: int) -> Iterator[tuple[list[int], int]]:
         """Pages of ids with the instant up to which they go. Raises RepeatedPage if a page leads nowhere."""
@@ -119,15 +130,20 @@ class Worklogs:
                 raise RepeatedPage(self._client.connection.id, f"GET {path}", None, remedy, detail=detail)
             since = page.until
 
-    def _land(self, ids: list[int]) -> None:
+    def _land(self, ids: list[int]) -> list[int]:
+        """Land worklogs by id. Those of them that no row can be made of."""
+        odd: list[int] = []
         if not ids:
-            return
+            return odd
         chunks = [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
         landed = self._alive("jira/issues")["record_id"].combine_chunks()
-        for _, found in in_parallel(self._fetch, chunks, THREADS):
+        for chunk, found in in_parallel(self._fetch, chunks, THREADS):
             rows = self._rows(found)
+            if len(rows) < len(found):  # an odd one may lack even its id: whatever made no row
+                odd += sorted(set(chunk) - {int(row["record_id"]) for row in rows})
             is_of_landed = pc.is_in(pa.array([row["issue_id"] for row in rows], pa.string()), landed).to_pylist()
             self._writer.append(STREAM, [row for row, is_kept in zip(rows, is_of_landed, strict=True) if is_kept])
+        return odd
 
     def _fetch(self, chunk: list[int]) -> list[msgspec.Raw]:
         return self._client.http.post(f"{self._client.api}/worklog/list", list[msgspec.Raw], {"ids": chunk}).value
@@ -139,7 +155,7 @@ class Worklogs:
             try:
                 rows.append(worklog_row(bytes(raw), issue_id))
             except (msgspec.ValidationError, ValueError) as error:
-                self._odd = self._odd or str(error)
+                self._odd[_id_of(raw)] = str(error)
         return rows
 
     # -- what the feed does not tell ---------------------------------------------------------------
@@ -230,6 +246,12 @@ def check_worklogs(client: JiraClient) -> tuple[CheckLine, ExtractError | None]:
     except REFUSED as error:
         return CheckLine("warn", "worklogs", f"cannot be read, no logged work is landed: {error}"), error
     return CheckLine("ok", "worklogs", "can be read"), None
+
+
+def _id_of(raw: msgspec.Raw) -> str:
+    """The id of an odd worklog, or all of it if it has none: it is counted once, whoever sends it."""
+    found = msgspec.json.decode(raw)
+    return str(found["id"]) if isinstance(found, dict) and "id" in found else bytes(raw).decode(errors="replace")
 
 
 def worklog_row(body: bytes, issue_id: str | None = None) -> Json:

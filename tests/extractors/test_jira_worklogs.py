@@ -167,3 +167,51 @@ def test_more_differing_issues_than_one_run_may_ask_are_asked_by_the_next_ones(
     assert held(tmp_path / "pmo") == {key: value for key, value in whole.items() if value[0] not in hidden}
     assert row.reason is None
     assert owed(tmp_path / "pmo") == {"odd": [], "since": None, "asked": {}}
+
+
+@pytest.mark.parametrize(
+    ("match", "odd"),
+    [("worklog/list", {"timeSpentSeconds": 60}), ("issue/[0-9]+/worklog", {"id": "77", "timeSpentSeconds": "1h"})],
+)
+def test_odd_worklogs_are_counted_and_asked_for_until_they_are_good(
+    tmp_path: Path, own: Sandbox, match: str, odd: dict[str, Any]
+) -> None:
+    """The feed and what is landed name them once; an updated program reads them all the same."""
+    extract(tmp_path / "fresh", own.cloud)
+    end: dict[str, Any] = {"until": LATER} | ({} if match == "worklog/list" else {"values": []})
+    bad: dict[str, Any] = {"worklogs": [odd], "total": 1}
+    faults: list[dict[str, Any]] = [
+        {"match": "worklog/updated", "kind": "merge", "document": end, "times": None},
+        {"match": "issue/[0-9]+/worklog", "kind": "merge", "document": bad, "times": None},
+    ]
+    if match == "worklog/list":
+        faults += [{"match": match, "kind": "merge", "entry": 0, "document": dict(odd) | {"id": None}, "times": None}]
+    own.faults(*faults)
+    for _ in range(2):
+        row = coverage(extract(tmp_path / "pmo", own.cloud))
+        assert row.skipped > 0
+        assert "unknown form" in str(row.reason)
+        assert held(tmp_path / "pmo") != held(tmp_path / "fresh")
+    own.faults()
+    row = coverage(extract(tmp_path / "pmo", own.cloud))
+    assert held(tmp_path / "pmo") == held(tmp_path / "fresh")
+    assert (row.skipped, row.reason) == (0, None)
+    assert owed(tmp_path / "pmo") == {"odd": [], "since": None, "asked": {}}
+
+
+@pytest.mark.parametrize("match", ["worklog/updated", "issue/[0-9]+/worklog"])
+def test_a_broken_endpoint_of_worklogs_stops_nothing_else(
+    tmp_path: Path, own: Sandbox, match: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    faults: list[dict[str, Any]] = [{"match": match, "kind": "500", "times": None}]
+    if match.startswith("issue"):
+        faults += [{"match": "worklog/updated", "kind": "merge", "document": {"values": []}, "times": None}]
+    own.faults(*faults)
+    report = extract(tmp_path / "pmo", own.cloud)
+    assert report.failures == []
+    assert "worklogs cannot be read" in str(coverage(report).reason)
+    assert coverage(report).got is None
+    assert until(tmp_path / "pmo") == 0
+    own.faults()
+    assert coverage(extract(tmp_path / "pmo", own.cloud)).reason is None

@@ -221,6 +221,13 @@ def test_a_gap_without_a_reason_blocks_and_names_the_project(runner: Runner, lan
     assert failed["pmo/coverage unexplained_gaps"].is_blocking
 
 
+def test_what_could_not_be_counted_warns(runner: Runner, landed: Landed):
+    landed.rows["pmo/coverage"][0].update(expected=None, got=None, reason="worklogs cannot be read: HTTP 500")
+    (failed,) = landed.judge(runner).values()
+    assert (failed.name, failed.is_blocking) == ("explained_gaps", False)
+    assert "worklogs cannot be read" in failed.detail
+
+
 def test_a_gap_with_a_reason_warns(runner: Runner, landed: Landed):
     landed.rows["pmo/coverage"][0].update(expected=250, got=100, reason="HTTP 403: Browse Projects is missing")
     (failed,) = landed.judge(runner).values()
