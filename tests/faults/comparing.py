@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from extractors.landing import Landing
+from extractors.ledger import LedgerRow
 from extractors.streams import PMO, STREAMS
 from tests.faults.sites import Site
 from tests.faults.trials import run_to_end
@@ -67,8 +68,21 @@ def cursor(site: Site, home: Path) -> str:
     row = Landing(home).ledger.last_visible(site.connection_id)
     assert row is not None
     assert row.is_final
+    _assert_watermarks(site, row)
     text = _INSTANT.sub("<instant>", row.cursors)
     return text.replace('"census_at":null', '"census_at":"<instant>"') if site.tool == "surveys" else text
+
+
+def _assert_watermarks(site: Site, last: LedgerRow) -> None:
+    """No run goes on from later than where the last one began: what changed while it read would be lost.
+
+    Of Jira each project was read to its end, so it goes on from exactly there.
+    """
+    if site.tool == "jira":
+        assert {datetime.fromisoformat(value) for value in last.cursor["projects"].values()} == {last.run_started_at}
+    names = {"jira": ["census_at"], "azure_devops": ["metadata_at", "census_at"]}.get(site.tool, [])
+    told = [last.cursor[name] for name in names if last.cursor[name]]
+    assert all(datetime.fromisoformat(value) <= last.run_started_at for value in told)
 
 
 def unknown_files(home: Path) -> list[str]:
