@@ -12,7 +12,9 @@ with
             count(*) filter (where change = 'came in') as came_in,
             count(*) filter (where change = 'left') as gone,
             count(*) filter (where change = 'changed') as changed,
-            count(*) filter (where is_deleted) as deleted
+            count(*) filter (where change = 'came in' and is_deleted) as came_in_deleted,
+            count(*) filter (where change = 'left' and is_deleted) as gone_deleted,
+            count(*) filter (where change = 'changed' and is_deleted) as changed_deleted
         from cause_items
         group by restatement_key
     ),
@@ -23,7 +25,9 @@ with
             causes.came_in,
             causes.gone,
             causes.changed,
-            causes.deleted,
+            causes.came_in_deleted,
+            causes.gone_deleted,
+            causes.changed_deleted,
             causes.record_count,
             case
                 when restated.is_withdrawn
@@ -54,7 +58,6 @@ with
                     ("came_in", "came in", "came in"),
                     ("gone", "left", "left"),
                     ("changed", "counts differently", "count differently"),
-                    ("deleted", "is deleted", "are deleted"),
                 ] -%}
                     ,
                     case
@@ -62,6 +65,14 @@ with
                         then '1 ' || thing || ' {{ one }}'
                         when {{ number }} > 1
                         then {{ number }} || ' ' || thing || 's {{ many }}'
+                    end || case
+                        when {{ number }}_deleted = 0
+                        then ''
+                        when {{ number }}_deleted < {{ number }}
+                        then ' (' || {{ number }}_deleted || ' deleted since)'
+                        when {{ number }} = 1
+                        then ' (deleted since)'
+                        else ' (all deleted since)'
                     end
                 {%- endfor %}
             ) as changes
@@ -92,12 +103,18 @@ with
                     || case
                         when cause = 'records'
                         then
-                            case when cause_items = 1 then '. It has ' else '. They have ' end
+                            case
+                                when cause_items = 1
+                                then '. It has '
+                                when cause_items > 20
+                                then '. The 20 have '
+                                else '. They have '
+                            end
                             || {{ counted("record_count", "new record", "new records") }}
                             || '.'
                         else
                             '. Nothing new was read of '
-                            || case when cause_items = 1 then 'it' else 'them' end
+                            || case when cause_items = 1 then 'it' when cause_items > 20 then 'the 20' else 'them' end
                             || ': a seed (mapping, calendar, policy) was changed, or a sprint, a status or a parent.'
                     end
             end as cause_text
