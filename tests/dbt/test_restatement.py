@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,8 @@ BEFORE = [
     story("2", 1, ("01-02", {}), ("01-04", DOING), ("01-12", DONE)),
 ]
 REOPENED = story("1", 1, ("01-02", {}), ("01-03", DOING), ("01-10", DONE), ("03-20", DOING))  # after the publication
+FEBRUARY = [story(str(number), 1, ("01-02", {}), ("01-03", DOING), ("02-10", DONE)) for number in range(10, 31)]
+DELETED = replace(story("05", 1, ("01-02", {}), ("01-03", DOING), ("02-02", DONE)), deleted_at=at("03-25"))
 PUBLISHED_AT = instant("2024-03-15 10:00")
 
 
@@ -58,17 +61,22 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnec
         name = f"jira/{stream}"
         known = [{"record_id": _record_id(stream, row), "extracted_at": at("03-15"), **row} for row in rows]
         told.land(name, known, "jira", batch="jira:old")
-    now = jira_rows([REOPENED])
-    told.jira("jira", issues=now["issues"], issue_changes=now["issue_changes"][-1:])
+    now = jira_rows([REOPENED, DELETED, *FEBRUARY])
+    told.jira("jira", issues=now["issues"], issue_changes=now["issue_changes"][2:])  # the first two were known
     told.published_figures = [
         figure("throughput", 2),  # now 1: item 1 is not done any more
         figure("defect_ratio", 0),  # the same
         figure("data_trust", 0.5, is_final=False),  # not final when it was published
         figure("throughput", 4, "2019-01-01"),  # a period that is no longer reported
-        figure("lead_time_p85", None, "2024-02-01"),  # nothing was known, and is not now
+        figure("nps", None, "2024-02-01"),  # nothing was known, and is not now
+        figure("throughput", 1, "2024-02-01"),  # item 05 is deleted, all others came later
         figure("reopen_ratio", 0, **EARLIER),
     ]
-    told.published["kpi_evidence"] = [delivered("1", "2024-01-10"), delivered("2", "2024-01-12")]
+    told.published["kpi_evidence"] = [
+        delivered("1", "2024-01-10"),
+        delivered("2", "2024-01-12"),
+        delivered("05", "2024-02-02"),
+    ]
     return told.build(select="+kpi_restatement")
 
 
@@ -85,7 +93,8 @@ def restatements(warehouse: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], 
 
 def test_final_figures_that_changed_are_listed_and_no_others(warehouse: duckdb.DuckDBPyConnection) -> None:
     rows = restatements(warehouse)
-    assert rows.keys() == {("throughput", "2024-01-01"), ("throughput", "2019-01-01"), ("reopen_ratio", "2024-01-01")}
+    months = ("2024-01-01", "2024-02-01", "2019-01-01")
+    assert rows.keys() == {*(("throughput", month) for month in months), ("reopen_ratio", "2024-01-01")}
     row = rows["throughput", "2024-01-01"]
     assert (row["old_value"], row["new_value"], row["change_value"], row["first_value"]) == (2, 1, -1, 2)
     assert (row["run_id"], row["restated_at"], row["old_published_at"]) == ("this", at("04-01"), at("03-15 10:00"))
@@ -103,6 +112,18 @@ def test_the_item_and_its_new_records_are_named(warehouse: duckdb.DuckDBPyConnec
     assert sorted(item["raw_record_keys"]) == ["jira/issue_changes|1:1002:0", "jira/issues|1"]
     assert item["changes"] == "2024-03-20 Doing"  # re-opened
     assert (item["batch_ids"], item["record_count"]) == (["jira:final"], 2)
+
+
+def test_a_deleted_item_is_told_once_and_records_of_more_than_twenty_are_those_of_the_twenty(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = restatements(warehouse)
+    row = rows["throughput", "2024-02-01"]
+    count = "select sum(record_count) from marts.kpi_restatement_item where restatement_key = ?"
+    (told,) = warehouse.execute(count, [row["restatement_key"]]).fetchone() or (0,)
+    assert row["cause_items"] == 21
+    said = "Of 21 items the 20 that weigh most: 20 items came in. "
+    assert row["cause_text"] == f"{said}The 20 have {told} new records."
 
 
 def test_a_figure_that_is_gone_is_withdrawn(warehouse: duckdb.DuckDBPyConnection) -> None:
