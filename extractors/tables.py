@@ -12,6 +12,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import DeltaTable, Schema
+from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -175,14 +176,23 @@ class RawTable:
         if delta is None:
             self.path.mkdir(parents=True, exist_ok=True)
             configuration = {"delta.dataSkippingStatsColumns": ",".join(_STATISTICS)}
-            DeltaTable.create(self.path, self.schema, mode="ignore", name=self.name, configuration=configuration)
+            with suppress(CommitFailedError):  # another connection created it at the same moment
+                DeltaTable.create(self.path, self.schema, mode="ignore", name=self.name, configuration=configuration)
             delta = DeltaTable(self.path)
         if not self._is_schema_checked:
-            known = {field.name for field in delta.schema().fields}
-            if missing := [field for field in self.schema if field.name not in known]:
-                delta.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
+            if missing := self._missing(delta):
+                try:
+                    delta.alter.add_columns(missing)
+                except CommitFailedError:
+                    delta = DeltaTable(self.path)
+                    if self._missing(delta):  # it was not another connection that added them
+                        raise
             self._is_schema_checked = True
         return delta
+
+    def _missing(self, delta: DeltaTable) -> list[Field]:
+        known = {field.name for field in delta.schema().fields}
+        return Schema.from_arrow(pa.schema([field for field in self.schema if field.name not in known])).fields
 
     def open(self) -> DeltaTable | None:
         return self._handle.current()

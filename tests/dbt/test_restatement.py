@@ -19,7 +19,9 @@ BEFORE = [
 ]
 REOPENED = story("1", 1, ("01-02", {}), ("01-03", DOING), ("01-10", DONE), ("03-20", DOING))  # after the publication
 FEBRUARY = [story(str(number), 1, ("01-02", {}), ("01-03", DOING), ("02-10", DONE)) for number in range(10, 31)]
-DELETED = replace(story("05", 1, ("01-02", {}), ("01-03", DOING), ("02-02", DONE)), deleted_at=at("03-25"))
+DELETED = replace(
+    story("05", 1, ("01-02", {}), ("01-03", DOING), ("02-02", DONE), ("03-20", DOING)), deleted_at=at("03-25")
+)
 PUBLISHED_AT = instant("2024-03-15 10:00")
 
 
@@ -69,7 +71,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnec
         figure("data_trust", 0.5, is_final=False),  # not final when it was published
         figure("throughput", 4, "2019-01-01"),  # a period that is no longer reported
         figure("nps", None, "2024-02-01"),  # nothing was known, and is not now
-        figure("throughput", 1, "2024-02-01"),  # item 05 is deleted, all others came later
+        figure("throughput", 1, "2024-02-01"),  # item 05 was re-opened and deleted, all others came later
         figure("reopen_ratio", 0, **EARLIER),
     ]
     told.published["kpi_evidence"] = [
@@ -121,8 +123,8 @@ def test_a_deleted_item_is_told_once_and_records_of_more_than_twenty_are_those_o
     row = rows["throughput", "2024-02-01"]
     count = "select sum(record_count) from marts.kpi_restatement_item where restatement_key = ?"
     (told,) = warehouse.execute(count, [row["restatement_key"]]).fetchone() or (0,)
-    assert row["cause_items"] == 21
-    said = "Of 21 items the 20 that weigh most: 20 items came in. "
+    assert row["cause_items"] == 22
+    said = "Of 22 items the 20 that weigh most: 19 items came in, 1 item left (deleted since). "
     assert row["cause_text"] == f"{said}The 20 have {told} new records."
 
 

@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -219,6 +221,24 @@ def test_two_writers_of_one_connection_cannot_both_commit(tmp_path: Path) -> Non
     first.commit({}, is_final=True)
     with pytest.raises(AlreadyRunning):
         second.commit({}, is_final=True)
+
+
+def test_connections_that_create_a_table_at_once_all_land(tmp_path: Path) -> None:
+    """A first run extracts all connections side by side: several find that a table is not there yet."""
+    connections = [f"jira-{number}" for number in range(4)]
+    for attempt in range(5):
+        home, start = tmp_path / str(attempt), Barrier(len(connections))
+
+        def first_run(connection_id: str, home: Path = home, start: Barrier = start) -> None:
+            batch = Landing(home).batch(run(1), connection_id, "jira")
+            start.wait()
+            batch.append("jira/worklogs", [{"record_id": "1", "issue_id": "1", "payload": "{}"}])
+            batch.commit({}, is_final=True)
+
+        with ThreadPoolExecutor(len(connections)) as pool:
+            list(pool.map(first_run, connections))
+        for connection_id in connections:
+            assert Landing(home).latest("jira/worklogs", connection_id, ["record_id"]).num_rows == 1
 
 
 def test_the_run_lock_names_its_holder_and_dies_with_it(tmp_path: Path) -> None:
