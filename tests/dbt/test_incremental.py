@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterable
 from dataclasses import replace
@@ -46,11 +47,11 @@ class Operation:
     def run_until(self, day: int) -> None:
         """Live and build day by day, with a publication every ten days for the next builds to compare with."""
         while self.day < day:
+            if self.day and self.day % 10 == 0:
+                self.publish()  # only now: what is compared after a day's build has read the same publications
             self.day += 1
             self.live(self.day)
             self.warehouse.build(select=BUILT).close()
-            if self.day % 10 == 0:
-                self.publish()
 
     def live(self, day: int) -> None:
         """One day; on some nothing is read at all, on some only one tool or two could be reached."""
@@ -97,7 +98,7 @@ def operation(tmp_path_factory: pytest.TempPathFactory) -> Operation:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("day", range(PART, DAYS + 1, PART))
+@pytest.mark.parametrize("day", range(PART, (DAYS if os.environ.get("PMO_ALL_DAYS") else PART) + 1, PART))
 def test_day_by_day_equals_at_once(operation: Operation, tmp_path: Path, day: int) -> None:
     """Every table of core and marts, none of them empty in the end."""
     operation.run_until(day)
