@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 
-from extractors import redaction
+from extractors import decoding, redaction
 from extractors.errors import (
     AccessDenied,
     AuthError,
@@ -114,13 +114,13 @@ def decode(connection: str, token_env: str, response: requests.Response, form: t
     """The answer's body as `form` (a msgspec Struct or the like); text that is no Unicode is repaired first."""
     body = response.content
     try:
-        return msgspec.json.decode(body, type=form)
+        return decoding.decode(body, form)
     except msgspec.ValidationError as error:
         _raise_form(connection, token_env, response, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError):
         body = repair_json(body)
     try:
-        return msgspec.json.decode(body, type=form)
+        return decoding.decode(body, form)
     except msgspec.ValidationError as error:
         _raise_form(connection, token_env, response, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -22,6 +22,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from extractors.decoding import decode
+
 FILE = "erasures.json"
 _WORD = re.compile(r"\w(?:[\w.@+~-]*\w)?")
 _MOST_CACHED = 200_000
@@ -92,7 +94,7 @@ class Erasures:
     @cached_property
     def _content(self) -> _File:
         try:
-            return msgspec.json.decode(self.file.read_bytes(), type=_File)
+            return decode(self.file.read_bytes(), _File)
         except FileNotFoundError:
             return _File(secrets.token_hex(32), [])
 

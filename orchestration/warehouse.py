@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from extractors.decoding import decode
 from orchestration.paths import Home
 
 
@@ -41,7 +42,7 @@ def doubt(home: Home) -> str | None:
     if not home.warehouse.exists():
         return None
     try:
-        known = msgspec.json.decode(_seal_file(home).read_bytes(), type=Seal)
+        known = decode(_seal_file(home).read_bytes(), Seal)
     except FileNotFoundError:
         return "the last build did not come to its end"
     except msgspec.DecodeError:

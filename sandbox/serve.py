@@ -144,20 +144,23 @@ def serve_replay(
             store.close()
 
 
+_serving = msgspec.json.Decoder(Serving)
+
+
 def _note(home: Path) -> Path:
     return home / "serving.json"
 
 
 def _forget(home: Path, serving: Serving) -> None:
     note = _note(home)
-    if note.exists() and msgspec.json.decode(note.read_bytes(), type=Serving) == serving:
+    if note.exists() and _serving.decode(note.read_bytes()) == serving:
         note.unlink()
 
 
 def running(home: Path) -> Serving | None:
     """The sandbox that serves this folder, if one does: its process is alive and answers."""
     try:
-        serving = msgspec.json.decode(_note(home).read_bytes(), type=Serving)
+        serving = _serving.decode(_note(home).read_bytes())
         os.kill(serving.pid, 0)
         url = f"http://{HOST}:{serving.port_base}/_sandbox/stats"
         with urllib.request.urlopen(url, timeout=5):

@@ -85,10 +85,13 @@ class Story(msgspec.Struct, forbid_unknown_fields=True):
     time_zone: str = "UTC"  # of the accounts and the teams
 
 
+_story = msgspec.json.Decoder(Story)
+
+
 def read_story(text: bytes, source: Path) -> Story:
     """Raises StoryError."""
     try:
-        story = msgspec.json.decode(text, type=Story)
+        story = _story.decode(text)
     except msgspec.MsgspecError as error:
         raise StoryError(f"{source} is no story: {error}.") from error
     for problem in _problems(story):

@@ -62,6 +62,12 @@ class _WorkItemReference(msgspec.Struct):
     rev: int = 1
 
 
+class _References(msgspec.Struct):
+    """Of items that were asked for by id; null where one is not there or not visible."""
+
+    value: list[_WorkItemReference | None]
+
+
 class _Link(msgspec.Struct):
     target: _WorkItemReference
     source: _WorkItemReference | None = None  # None: the item itself, not one of its links
@@ -179,8 +185,7 @@ class AzureDevOpsClient:
     def _items(self, ids: Sequence[int]) -> Iterator[_WorkItemReference]:
         for chunk in _chunks(ids):
             body = {"ids": list(chunk), "fields": ["System.Id", "System.Rev"], "errorPolicy": "omit"}
-            raws = self._post("/_apis/wit/workitemsbatch", Collection, body).value.items
-            items = (msgspec.json.decode(raw, type=_WorkItemReference | None) for raw in raws)
+            items = self._post("/_apis/wit/workitemsbatch", _References, body).value.value
             yield from (item for item in items if item is not None)
 
     def item_revisions(self, item_id: int) -> Iterator[Answer[Collection]]:

@@ -8,6 +8,7 @@ import msgspec
 
 from extractors.azure_devops.records import FIELDS
 from extractors.connection import AzureDevOpsConnection
+from extractors.decoding import convert
 from extractors.landing import Landing, Run
 from extractors.rows import canonical_json, digest
 
@@ -43,7 +44,7 @@ def start(landing: Landing, connection: AzureDevOpsConnection, run: Run) -> Azur
     selection = digest(canonical_json(asked).encode())
     stored = landing.cursor(connection.id)
     if stored is not None and stored.get("version") == VERSION:
-        cursor = msgspec.convert(stored, AzureDevOpsCursor, strict=False)
+        cursor = convert(stored, AzureDevOpsCursor, strict=False)
         if cursor.selection == selection and (cursor.is_reread or not run.is_full):
             return cursor
     return AzureDevOpsCursor(selection=selection, is_reread=run.is_full)

@@ -18,6 +18,7 @@ from msgspec.structs import astuple
 
 from extractors.azure_devops.isolation import BrokenRevision
 from extractors.azure_devops.people import People
+from extractors.decoding import passing_decoder
 from extractors.errors import ConfigError
 from extractors.instants import instant_of_text
 from extractors.rows import digest
@@ -75,7 +76,7 @@ class RevisionReader:
         fields = [_field(name, names.get(name, f"-{name}")) for name in FIELDS]
         named = msgspec.defstruct("Fields", fields, gc=False)
         self.form = msgspec.defstruct("Revision", [("id", int), ("rev", int), ("fields", named)], gc=False)
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.form)
+        self._decoder: msgspec.json.Decoder[Any] = passing_decoder(self.form)
         self.broken: list[BrokenRevision] = []  # revisions that are in no table; whoever asks for tables looks here
 
     @property

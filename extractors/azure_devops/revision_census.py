@@ -17,6 +17,7 @@ import numpy.typing as npt
 from extractors.azure_devops.client import AzureDevOpsClient
 from extractors.azure_devops.feed import read_feed
 from extractors.azure_devops.items import Ids, LandedItems
+from extractors.decoding import decoder
 
 
 class _Head(msgspec.Struct):
@@ -24,7 +25,7 @@ class _Head(msgspec.Struct):
     rev: int
 
 
-_head = msgspec.json.Decoder(_Head)
+_head = decoder(_Head)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from extractors.decoding import decoder
 from extractors.errors import BadRequest, NotFound, RepeatedPage, SchemaChanged
 from extractors.jira.client import JiraClient
 from extractors.jira.documents import ChangeLogPage, EmbeddedChangelog, HistoryPage, RawIssues
@@ -204,9 +205,9 @@ class _Id(msgspec.Struct):
     id: str
 
 
-_decode_id = msgspec.json.Decoder(_Id)
-_decode_parts = msgspec.json.Decoder(dict[str, Raw])
-_decode_changelog = msgspec.json.Decoder(EmbeddedChangelog)
+_decode_id = decoder(_Id)
+_decode_parts = decoder(dict[str, Raw])
+_decode_changelog = decoder(EmbeddedChangelog)
 
 
 def issue_id_of(payload: Raw) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from extractors.connection import CheckLine
+from extractors.decoding import decode
 from extractors.errors import AuthError, ExtractError
 from extractors.jira.bulk import Bulk, FetchedIssue
 from extractors.jira.client import JiraClient
@@ -200,7 +201,7 @@ class _Issue(msgspec.Struct):
 
 def _worklogs_of(issue: FetchedIssue) -> int:
     try:
-        logged = msgspec.json.decode(issue.payload, type=_Issue).fields.worklog
+        logged = decode(issue.payload, _Issue).fields.worklog
     except msgspec.MsgspecError:
         return 0
     return logged.total if logged else 0

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from extractors.decoding import convert
+
 VERSION = 1
 NOT_READ = -1
 
@@ -52,7 +54,7 @@ class Cursor(msgspec.Struct):
         """The stored cursor; a fresh one if there is none or it is of a version that we do not know."""
         if stored is None or stored.get("version") != VERSION:
             return cls()
-        return msgspec.convert(stored, cls)
+        return convert(stored, cls)
 
     def stored(self) -> dict[str, Any]:
         stored: dict[str, Any] = msgspec.to_builtins(self)

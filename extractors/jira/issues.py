@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from msgspec import Raw
 
 from extractors.connection import ExtractReport, Progress
+from extractors.decoding import decode
 from extractors.errors import AccessDenied, HistoryCut, NotFound, SchemaChanged, Truncated
 from extractors.jira.bulk import Bulk, FetchedIssue
 from extractors.jira.client import JiraClient
@@ -287,9 +288,9 @@ class _HistoryId(msgspec.Struct):
 
 
 def created_at(history: Raw) -> datetime:
-    created = instant_of(msgspec.json.decode(history, type=_HistoryId).created)
+    created = instant_of(decode(history, _HistoryId).created)
     return created or datetime.max.replace(tzinfo=UTC)
 
 
 def _history_id(history: Raw) -> str:
-    return msgspec.json.decode(history, type=_HistoryId).id
+    return decode(history, _HistoryId).id

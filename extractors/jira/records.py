@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import Raw
 
+from extractors.decoding import decoder, passing_decoder
 from extractors.jira.bulk import FetchedIssue
 from extractors.jira.columns import Body, ChangeColumns, IssueColumns, column_of, instant_of
 from extractors.jira.documents import (
@@ -53,7 +54,7 @@ class IssueRows:
         self._keeps_comments = keeps_comments
         self._attributes = AttributeNames(roles)
         self._decode_issue = issue_decoder(roles)
-        self._decode_history = msgspec.json.Decoder(History).decode
+        self._decode_history = decoder(History).decode
         self._aliases = {name: [_alias(field_id) for field_id in roles.ids(name)] for name in _OWN_FIELDS}
         self._seen: set[str | None] = {None}
         self._sprint_fields: dict[bytes, list[Json] | None] = {}
@@ -245,9 +246,9 @@ class IssueRows:
         }
 
 
-_decode_comments = msgspec.json.Decoder(Comments).decode
-_decode_author = msgspec.json.Decoder(HistoryAuthor).decode
-_decode_people = msgspec.json.Decoder(PeopleOfIssue).decode
+_decode_comments = decoder(Comments).decode
+_decode_author = decoder(HistoryAuthor).decode
+_decode_people = decoder(PeopleOfIssue).decode
 
 
 def _author(body: Body) -> Iterable[User | None]:
@@ -293,7 +294,7 @@ def issue_decoder(roles: FieldRoles) -> Callable[[Any], Issue]:
     ]
     fields = msgspec.defstruct("SiteFields", custom, bases=(Fields,), gc=False)
     form = msgspec.defstruct("SiteIssue", [("fields", fields)], bases=(Issue,), gc=False)
-    decode: Callable[[Any], Issue] = msgspec.json.Decoder(form).decode  # type: ignore[assignment]
+    decode: Callable[[Any], Issue] = passing_decoder(form).decode  # type: ignore[assignment]
     return decode
 
 

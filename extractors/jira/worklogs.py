@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extractors.connection import CheckLine, Coverage
+from extractors.decoding import decode
 from extractors.errors import (
     AccessDenied,
     AuthError,
@@ -140,7 +141,8 @@ class Worklogs:
         for chunk, found in in_parallel(self._fetch, chunks, THREADS):
             rows = self._rows(found)
             if len(rows) < len(found):  # an odd one may lack even its id: whatever made no row
-                odd += sorted(set(chunk) - {int(row["record_id"]) for row in rows})
+                made = {row["record_id"] for row in rows}
+                odd += [number for number in chunk if str(number) not in made]
             is_of_landed = pc.is_in(pa.array([row["issue_id"] for row in rows], pa.string()), landed).to_pylist()
             self._writer.append(STREAM, [row for row, is_kept in zip(rows, is_of_landed, strict=True) if is_kept])
         return odd
@@ -260,11 +262,11 @@ def worklog_row(body: bytes, issue_id: str | None = None) -> Json:
     `issue_id` is whose worklogs were asked for: Jira before version 7 does not say it in the worklog. Raises
     msgspec.ValidationError if the worklog lacks what every worklog has, ValueError if an instant is none.
     """
-    worklog = msgspec.json.decode(body, type=Worklog)
+    worklog = decode(body, Worklog)
     issue_id = worklog.issue_id or issue_id
     if issue_id is None:
         raise msgspec.ValidationError("Object missing required field `issueId`")
-    payload = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    payload = decode(body, dict[str, msgspec.Raw])
     payload.pop("comment", None)
     return {
         "record_id": worklog.id,

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extractors.connection import SILENT, CheckLine, Coverage, ExtractReport, Progress, SurveyFileConnection
+from extractors.decoding import convert
 from extractors.errors import ExtractError
 from extractors.landing import Landing, Run
 from extractors.surveys.client import Drop, Found, find_drops, open_table, read_drop, split_pattern
@@ -107,7 +108,7 @@ class SurveyFileSource:
         stored = landing.cursor(self.connection.id)
         if stored is None or stored.get("version") != CURSOR_VERSION:
             return SurveyCursor()
-        cursor = msgspec.convert(stored, SurveyCursor)
+        cursor = convert(stored, SurveyCursor)
         if cursor.declaration == declaration_hash(plan) and not is_full:
             return cursor
         # Lines are read otherwise than before, or all again: every file counts as changed, though as known.

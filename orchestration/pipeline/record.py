@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock
 
+from extractors.decoding import decode
+
 KEPT_RUNS = 200
 
 
@@ -124,7 +126,7 @@ class RunRecords:
 
     def read(self, run_id: str) -> RunRecord | None:
         try:
-            return msgspec.json.decode(self.path(run_id).read_bytes(), type=RunRecord)
+            return decode(self.path(run_id).read_bytes(), RunRecord)
         except FileNotFoundError:
             return None
 
@@ -141,7 +143,7 @@ class RunRecords:
         for file in files:
             if not missing:
                 break
-            record = msgspec.json.decode(file.read_bytes(), type=RunRecord)
+            record = decode(file.read_bytes(), RunRecord)
             if before is not None and record.started_at > before:
                 continue
             asked = {key: each for key, each in record.connections.items() if key in missing and each.is_asked}

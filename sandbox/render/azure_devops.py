@@ -48,6 +48,9 @@ class Renderer:
         store.build_indexes()
 
 
+_paths = msgspec.json.Decoder(dict[str, str])
+
+
 def render_changes(
     store: Store, site: Site, items: Callable[[int | None], Iterable[Item]], before: int, version: int
 ) -> None:
@@ -58,7 +61,7 @@ def render_changes(
     """
     renderer = Renderer(site)
     words = renderer.words
-    renamed = _renamed(msgspec.json.decode(store.meta("paths") or "{}", type=dict[str, str]), words.paths())
+    renamed = _renamed(_paths.decode(store.meta("paths") or "{}"), words.paths())
     with store.transaction():
         put_site(store, site, words)
         done: set[int] = set()

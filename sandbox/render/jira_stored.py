@@ -143,9 +143,12 @@ def refresh_looks(store: Store, words: Words, numbers: Iterable[int]) -> None:
         _put(store, number, document)
 
 
+_stored_issue = msgspec.json.Decoder(StoredIssue)
+
+
 def _stored(store: Store, number: int) -> StoredIssue | None:
     blob = store.value("select doc from documents where id = ?", (number,))
-    return None if blob is None else msgspec.json.decode(blob, type=StoredIssue)
+    return None if blob is None else _stored_issue.decode(blob)
 
 
 def _put(store: Store, number: int, document: StoredIssue) -> None:

@@ -96,10 +96,13 @@ REFUSALS = {
 KINDS = REFUSALS | {"cut", "slow", "delay", "empty", "repeat_token", "hide", "truncate_changelog", "merge"}
 
 
+_faults = msgspec.json.Decoder(list[Fault])
+
+
 def read_faults(text: bytes | str, source: str) -> list[Fault]:
     """Faults of a JSON list. Raises FaultError that names `source`."""
     try:
-        faults = msgspec.json.decode(text, type=list[Fault])
+        faults = _faults.decode(text)
         for fault in faults:
             re.compile(fault.match)
             re.compile(fault.asks)

@@ -96,8 +96,8 @@ class _Charts:
         for number, key, status, created, document, histories in rows:
             if number not in current and b'"Sprint"' not in histories:
                 continue
-            fields = msgspec.json.decode(document, type=_Document).fields
-            issue_type = msgspec.json.decode(fields["issuetype"], type=IssueType)
+            fields = _document.decode(document).fields
+            issue_type = _issue_type.decode(fields["issuetype"])
             if issue_type.subtask:
                 continue
             estimate = msgspec.json.decode(fields[points]) if points in fields else None
@@ -110,6 +110,10 @@ class _Charts:
 
 class _Document(msgspec.Struct):
     fields: dict[str, msgspec.Raw]
+
+
+_document = msgspec.json.Decoder(_Document)
+_issue_type = msgspec.json.Decoder(IssueType)
 
 
 def _closed_at(sprint: dict[str, Any]) -> int:

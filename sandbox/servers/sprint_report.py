@@ -73,12 +73,15 @@ class Listed(msgspec.Struct, frozen=True):
     is_added: bool
 
 
+_history = msgspec.json.Decoder(History)
+
+
 def states_of(created: int, last: State, histories: bytes) -> Iterator[State]:
     """From the state at the creation (what the first changes lead away from) to today's."""
     changes = [
         (int(line[: HEAD - 1]), item)
         for line in dated_lines(histories)
-        for item in msgspec.json.decode(line[HEAD:], type=History).items
+        for item in _history.decode(line[HEAD:]).items
         if item.field in ("Sprint", "status", "Story Points")
     ]
     first = {item.field: item for _, item in reversed(changes)}

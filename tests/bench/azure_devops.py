@@ -7,13 +7,8 @@ them return empty objects; and the component limit. The client's models are coun
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -21,10 +16,11 @@ import requests
 
 from extractors.azure_devops.records import FIELDS
 from extractors.landing import Landing
+from sandbox.model import Tool
 from tests.bench import azure_site
-from tests.bench.measure import ROOT, Sample, SideFailedError, measured, module, spread, table
+from tests.bench.measure import Sample, SideFailedError, measured, module, spread, table
+from tests.bench.recorded import answering
 from tests.bench.side_ours_azure import CONNECTION
-from tests.ports import free_ports
 
 HEADER = ("", "wall s", "CPU s", "CPU us/revision", "peak MB")
 NAMES = {
@@ -46,8 +42,8 @@ def compare(work: Path, items: int, seed: int, runs: int, far_ms: float, *, with
     store = azure_site.build(work, items, seed)
     size = dict(azure_site.sizes(store))
     for latency_ms in (0.0, far_ms):
-        with _served(store, latency_ms) as url:
-            samples = _sides(url, work / "azure-home", runs, with_own=with_own and not latency_ms)
+        with answering(Tool.AZURE_DEVOPS, store, latency_ms) as address:
+            samples = _sides(f"{address}/pmo", work / "azure-home", runs, with_own=with_own and not latency_ms)
         yield (
             f"First load of Azure DevOps: {size['items']:,.0f} work items, {size['revisions']:,.0f} revisions, "
             f"{size['links']:,.0f} links, {size['teams']:.0f} teams, {latency_ms:g} ms a request, {runs} runs a side"
@@ -137,18 +133,3 @@ def _revisions_of_deleted(home: Path) -> int:
     gone = {row["item_id"] for row in landing.latest("azure_devops/deleted_items", CONNECTION, ["item_id"]).to_pylist()}
     ids = landing.latest("azure_devops/revisions", CONNECTION, ["item_id"])["item_id"].to_pylist()
     return sum(item_id in gone for item_id in ids)
-
-
-@contextmanager
-def _served(store: Path, latency_ms: float) -> Iterator[str]:
-    port = free_ports(1)
-    command = [sys.executable, "-m", "tests.bench.recorded_azure", str(store), str(port), str(latency_ms)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ)
-    try:
-        assert process.stdout is not None
-        if process.stdout.readline().strip() != "ready":
-            raise SideFailedError("The server of the bench did not come up")
-        yield f"http://127.0.0.1:{port}/pmo"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)

@@ -7,16 +7,13 @@ they are copied under new ids until there are enough, so that the feeds keep the
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox.model import Tool
-from sandbox.rendering import ensure, store_path
 from sandbox.store import Store
+from tests.bench.site import repeated
 
-SIMULATED = 4_000  # items of the organisation that is repeated, of all its sites
 _NUMBERS = re.compile(rb'"(id|System\.Id|System\.Parent|sourceId|targetId)":(\d+)')
 _ITEM_COLUMNS = (
     "project, type, state, area_path, iteration_path, assigned_to, tags, title, parent_id + :step, created, changed, "
@@ -26,23 +23,7 @@ _ITEM_COLUMNS = (
 
 def build(folder: Path, items: int, seed: int) -> Path:
     """The store of an organisation with exactly `items` work items; made once, then taken as it is."""
-    path = folder / f"azure_devops-{items}.sqlite"
-    if path.exists():
-        return path
-    home = folder / "organisation"
-    ensure(home, seed, SIMULATED)
-    unfinished = path.with_suffix(".new")
-    shutil.copyfile(store_path(home, Tool.AZURE_DEVOPS), unfinished)
-    store = Store.azure_devops(unfinished)
-    try:
-        with store.transaction():
-            _repeat(store, items)
-            store.set_meta("now", datetime.now(UTC).isoformat())
-        store.db.execute("pragma journal_mode = delete")
-    finally:
-        store.close()
-    unfinished.replace(path)
-    return path
+    return repeated(folder, Tool.AZURE_DEVOPS, items, seed, _repeat)
 
 
 def _repeat(store: Store, items: int) -> None:

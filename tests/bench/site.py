@@ -8,7 +8,7 @@ with every person, which the sandbox leaves out: they make up almost half of a r
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,17 +32,22 @@ _WITH_PICTURES = b'"avatarUrls":{%b},"active":true' % _PICTURES.encode()
 
 def build(folder: Path, tool: Tool, issues: int, seed: int) -> Path:
     """The store of a site with exactly `issues` issues; made once, then taken as it is."""
-    path = folder / f"{tool.value}-{issues}.sqlite"
+    return repeated(folder, tool, issues, seed, _repeat)
+
+
+def repeated(folder: Path, tool: Tool, count: int, seed: int, repeat: Callable[[Store, int], None]) -> Path:
+    """A simulated site that `repeat` has brought to `count` records."""
+    path = folder / f"{tool.value}-{count}.sqlite"
     if path.exists():
         return path
     home = folder / "organisation"
     ensure(home, seed, SIMULATED)
     unfinished = path.with_suffix(".new")
     shutil.copyfile(store_path(home, tool), unfinished)
-    store = Store.jira(unfinished)
+    store = Store.azure_devops(unfinished) if tool is Tool.AZURE_DEVOPS else Store.jira(unfinished)
     try:
         with store.transaction():
-            _repeat(store, issues)
+            repeat(store, count)
             store.set_meta("now", datetime.now(UTC).isoformat())
         store.db.execute("pragma journal_mode = delete")
     finally:

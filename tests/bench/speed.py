@@ -7,13 +7,8 @@ own; and the component limit, which is what inflating, decoding and writing cost
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -21,7 +16,7 @@ from sandbox.model import Tool
 from tests.bench import peer, site
 from tests.bench.extraction import CONNECTION_FIELDS, what_is_there
 from tests.bench.measure import ROOT, Sample, SideFailedError, measured, module, spread, table
-from tests.ports import free_ports
+from tests.bench.recorded import answering
 
 HEADER = ("", "wall s", "CPU s", "CPU us/issue", "peak MB")
 
@@ -30,7 +25,7 @@ def compare(work: Path, issues: int, seed: int, latency_ms: float, runs: int, *,
     """The lines of the report."""
     store = site.build(work, Tool.JIRA_CLOUD, issues, seed)
     size = dict(site.sizes(store))
-    with _served(store, latency_ms) as url:
+    with answering(Tool.JIRA_CLOUD, store, latency_ms) as url:
         home = work / "speed-home"
         shutil.rmtree(home, ignore_errors=True)
         _ours(url, home)  # not counted: from now on the server answers from memory
@@ -49,7 +44,7 @@ def compare(work: Path, issues: int, seed: int, latency_ms: float, runs: int, *,
             if isinstance(connector, list):
                 sides["peer"].append(_peer(work, connector, expected, number))
         again = [_ours(url, home) for _ in range(runs)]
-    with _served(store, 0) as url:
+    with answering(Tool.JIRA_CLOUD, store, 0) as url:
         _ours(url, home)  # not counted: the answers name another address now
         near = [_ours(url, home) for _ in range(runs)]
     if landed := [sample.said["landed"] for sample in [*again, *near] if any(sample.said["landed"].values())]:
@@ -150,18 +145,3 @@ def _peer(work: Path, command: list[str], expected: dict[str, int], number: int)
     if sample.said != expected:
         raise SideFailedError(f"The peer connector read {sample.said}, we landed {expected}")
     return sample
-
-
-@contextmanager
-def _served(store: Path, latency_ms: float) -> Iterator[str]:
-    port = free_ports(1)
-    command = [sys.executable, "-m", "tests.bench.recorded", str(store), str(port), str(latency_ms)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ)
-    try:
-        assert process.stdout is not None
-        if process.stdout.readline().strip() != "ready":
-            raise SideFailedError("The server of the bench did not come up")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)

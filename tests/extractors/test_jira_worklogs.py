@@ -199,6 +199,19 @@ def test_odd_worklogs_are_counted_and_asked_for_until_they_are_good(
     assert owed(tmp_path / "pmo") == {"odd": [], "since": None, "asked": {}}
 
 
+def test_worklogs_whose_ids_are_no_numbers_stop_nothing(tmp_path: Path, own: Sandbox) -> None:
+    """One that a row can be made of, beside one that lacks its id."""
+    entries = ["w-1", None]
+    own.faults(
+        *({"match": "worklog/list", "kind": "merge", "entry": entry, "document": {"id": told}, "times": None}
+          for entry, told in enumerate(entries))
+    )  # fmt: skip
+    report = extract(tmp_path / "pmo", own.cloud)
+    assert report.failures == []
+    assert "unknown form" in str(coverage(report).reason)
+    assert len(owed(tmp_path / "pmo")["odd"]) >= 2
+
+
 @pytest.mark.parametrize("match", ["worklog/updated", "issue/[0-9]+/worklog"])
 def test_a_broken_endpoint_of_worklogs_stops_nothing_else(
     tmp_path: Path, own: Sandbox, match: str, monkeypatch: pytest.MonkeyPatch

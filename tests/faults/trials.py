@@ -14,6 +14,7 @@ import resource
 import signal
 import tempfile
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -103,8 +104,9 @@ def run_to_end(site: Site, home: Path) -> int:
     process = CONTEXT.Process(target=_counted, args=(site, home, sender, None))
     process.start()
     sender.close()
-    points: int = receiver.recv()
+    points: int | str = receiver.recv()
     process.join()
+    assert isinstance(points, int), points
     assert process.exitcode == 0
     return points
 
@@ -194,7 +196,12 @@ def _counted(site: Site, home: Path, sender: Any, fatal: int | None) -> None:
     counter = _Counter(fatal)
     for owner, name in WRITES:
         setattr(owner, name, counter.wrapped(owner, name))
-    extract(site, home)
+    try:
+        extract(site, home)
+    except BaseException:
+        if sender is not None:
+            sender.send(traceback.format_exc())  # or the test would only say that nothing came
+        raise
     if sender is not None:
         sender.send(counter.points)
 

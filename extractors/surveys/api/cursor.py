@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from extractors.connection import SurveyApiConnection
+from extractors.decoding import convert
 from extractors.landing import Run
 from extractors.surveys.api.model import Survey
 
@@ -70,7 +71,7 @@ class SurveyCursor(msgspec.Struct):
     def read(cls, stored: Mapping[str, Any] | None) -> SurveyCursor:
         if stored is None or stored.get("version") != CURSOR_VERSION:
             return cls()
-        return msgspec.convert(stored, cls)
+        return convert(stored, cls)
 
     def memory(self, survey_id: str, declaration: str) -> SurveyMemory:
         """What is known of a survey; nothing if its responses are now read otherwise than before."""

@@ -22,6 +22,7 @@ from requests.auth import AuthBase
 from extractors import redaction
 from extractors.access import RetryPolicy
 from extractors.connection import QualtricsConnection, Secret
+from extractors.decoding import decode
 from extractors.errors import NotJson, RepeatedPage, Truncated
 from extractors.surveys.api.client import SurveyClient
 from extractors.text import repair_json
@@ -200,8 +201,8 @@ class QualtricsClient(SurveyClient):
                 with archive.open(entry) as packed:
                     text = packed.read(entry.file_size + 1)
             try:
-                return msgspec.json.decode(text, type=ResponseFile).responses
+                return decode(text, ResponseFile).responses
             except UnicodeDecodeError:
-                return msgspec.json.decode(repair_json(text), type=ResponseFile).responses
+                return decode(repair_json(text), ResponseFile).responses
         except (zipfile.BadZipFile, zlib.error, ValueError, EOFError) as error:
             raise NotJson(self.connection.id, subject, remedy="Run again", detail=f"No zip of JSON: {error}") from None
