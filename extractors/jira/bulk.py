@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,12 +17,13 @@ from extractors.decoding import decoder
 from extractors.errors import BadRequest, NotFound, RepeatedPage, SchemaChanged
 from extractors.jira.client import JiraClient
 from extractors.jira.documents import ChangeLogPage, EmbeddedChangelog, HistoryPage, RawIssues
-from extractors.limiter import WIDEST
+from extractors.limiter import ADVISED, WIDEST
 from extractors.session import Answer
 
 BULK = 100  # issues that Cloud gives at a time
 CHUNKS_TOGETHER = 5  # chunks of issues whose histories are asked for at once; Cloud takes up to ten
 CHUNKS_AHEAD = 25  # that are asked for before they are needed: more than may be under way at once
+BYTES_AHEAD = 96 * 1024 * 1024  # of chunks that are asked for before they are needed; that of large issues are fewer
 DC_ISSUES_PER_PAGE = 50  # with full histories
 CHANGES_PER_PAGE = 10_000
 
@@ -55,11 +56,49 @@ class _Group:
     def ids(self) -> list[int]:
         return [number for chunk in self.chunks for number in chunk]
 
+    def bytes_of_chunk(self) -> int:
+        """Issues and histories as sent, of one of the chunks."""
+        sent = [raw for answer in self.issues.values() for raw in answer.value.issues]
+        sent += [raw for histories in self.histories.values() for raw in histories]
+        return sum(len(memoryview(raw)) for raw in sent) // len(self.chunks)
+
     def put(self, number: int, answer: Answer[RawIssues]) -> bool:
         """Take in a chunk's answer; whether it was the last one."""
         with self.lock:
             self.issues[number] = answer
             return len(self.issues) == len(self.chunks)
+
+
+@dataclass
+class _Window:
+    """Groups that are asked for before they are needed: of small issues many chunks, of large ones few."""
+
+    groups: deque[_Group] = field(default_factory=deque)
+    most: int = ADVISED  # chunks; nobody knows yet how large they are
+    largest: int = 1  # bytes of a chunk so far
+
+    def room_for(self, count: int) -> int:
+        """How many of `count` chunks may be asked for together, now; 0 if the first group has to go before."""
+        together = min(count, self.most)
+        held = sum(len(group.chunks) for group in self.groups)
+        return together if not self.groups or held + together <= self.most else 0
+
+    def pop(self) -> _Group:
+        """The first group, when all of it is there. Raises what its requests raised."""
+        group = self.groups.popleft()
+        for part in group.parts:
+            part.result()
+        self.largest = max(self.largest, group.bytes_of_chunk())
+        self.most = max(1, min(CHUNKS_AHEAD, BYTES_AHEAD // self.largest))
+        return group
+
+
+def group_sizes(chunks: int, together: int) -> Iterator[int]:
+    """How many of so many chunks form a group: `together`, and fewer at first, so that there soon is work to do."""
+    size = 1
+    while chunks > 0:
+        yield min(size, chunks)
+        chunks, size = chunks - size, min(together, size + 1)
 
 
 class Bulk:
@@ -84,21 +123,24 @@ class Bulk:
 
         The histories of an issue are asked for after the issue, so that no change is in the issue and not in them.
         """
-        size = self.chunk_size
-        chunks = [ids[start : start + size] for start in range(0, len(ids), size)]
-        together = CHUNKS_TOGETHER if self._client.is_cloud else 1
-        groups = (_Group(chunks[start : start + together]) for start in range(0, len(chunks), together))
-        window: deque[_Group] = deque()
+        step = self.chunk_size
+        chunks = deque(ids[start : start + step] for start in range(0, len(ids), step))
+        window = _Window()
         with ThreadPoolExecutor(min(WIDEST, max(1, len(chunks))), thread_name_prefix="jira") as pool:
             try:
-                for group in groups:
-                    numbers = range(len(group.chunks))
-                    group.parts = [pool.submit(self._fetch_part, group, number, fields) for number in numbers]
-                    window.append(group)
-                    if len(window) * together >= CHUNKS_AHEAD:
-                        yield self._fetched(window.popleft())
-                while window:
-                    yield self._fetched(window.popleft())
+                for size in group_sizes(len(chunks), CHUNKS_TOGETHER if self._client.is_cloud else 1):
+                    left = size
+                    while left:
+                        count = window.room_for(left)
+                        if not count:
+                            yield self._fetched(window.pop())
+                            continue
+                        group = _Group([chunks.popleft() for _ in range(count)])
+                        group.parts = [pool.submit(self._fetch_part, group, number, fields) for number in range(count)]
+                        window.groups.append(group)
+                        left -= count
+                while window.groups:
+                    yield self._fetched(window.pop())
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
@@ -110,8 +152,6 @@ class Bulk:
             group.histories = self._changelogs([str(number) for number in group.ids]) if found else {}
 
     def _fetched(self, group: _Group) -> tuple[list[int], list[FetchedIssue]]:
-        for part in group.parts:
-            part.result()
         found = []
         for number in range(len(group.chunks)):
             answer = group.issues.pop(number)

@@ -18,10 +18,10 @@ from extractors.connection import JiraConnection
 from extractors.errors import NotFound, RepeatedPage, SchemaChanged, Truncated
 from extractors.http import Access, check_url, mount
 from extractors.jira.documents import Page
-from extractors.limiter import WIDEST
+from extractors.limiter import ADVISED, WIDEST
 from extractors.session import BasicAuth, BearerAuth, SourceClient
 
-THREADS = 8
+THREADS = ADVISED
 SAME_CLOCK = timedelta(minutes=1)
 
 
