@@ -123,7 +123,7 @@ def test_the_cost_counts_what_there_is_by_kind() -> None:
     assert data_center["issues"] == 2_000
     assert data_center["histories"] == 0
     slow = Size(True, 100_000, 3, histories=15, issue_seconds=0.02, call_seconds=0.3)
-    assert minutes_of(slow) == 5  # 2,000 s of issues and 430 small calls, eight at a time
+    assert minutes_of(slow) == 4  # 2,000 s of issues and 430 small calls, ten at a time
 
 
 def test_only_a_lack_of_scope_is_called_one() -> None:
