@@ -126,6 +126,13 @@ class PublicationLog:
         self._home = home
         self._table = home.root / "raw" / "pmo" / "publications"
 
+    def _session(self) -> duckdb.DuckDBPyConnection:
+        """In memory; what does not fit goes to the folder that dbt's build uses, which does not run meanwhile."""
+        self._home.dbt_spill.parent.mkdir(parents=True, exist_ok=True)
+        session = duckdb.connect(config={"temp_directory": str(self._home.dbt_spill)})
+        session.execute("set TimeZone = 'UTC'")
+        return session
+
     def record(self) -> int:
         """Append what the current publication has changed; how many rows. Does nothing if it is in the log already.
 
@@ -134,7 +141,7 @@ class PublicationLog:
         receipt = self._receipt()
         if receipt is None:
             return 0
-        with _session() as session:
+        with self._session() as session:
             self._open(session)
             seen = session.execute("select 1 from log where publication = ? limit 1", [receipt["version"]]).fetchone()
             if seen is not None:
@@ -244,7 +251,7 @@ class PublicationLog:
     def _last(self) -> pa.Table:
         receipt = self._receipt()
         published_at = datetime.fromisoformat(receipt["published_at"]) if receipt else None
-        with _session() as session:
+        with self._session() as session:
             self._open(session)
             found: pa.Table = session.sql(
                 f"""
@@ -271,12 +278,6 @@ class PublicationLog:
 
 
 VALUES = {"value", "numerator", "denominator", "sample_items", "target_value", "status", "trust_ratio"}
-
-
-def _session() -> duckdb.DuckDBPyConnection:
-    session = duckdb.connect()
-    session.execute("set TimeZone = 'UTC'")
-    return session
 
 
 def _quoted(path: Path) -> str:

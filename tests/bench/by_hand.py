@@ -218,6 +218,29 @@ left join intermediate.int_place as t on t.place_number = to_place
 where moved_at <= c.watermark_at
 """
 
+FLOW_EVENT = """
+select f.policy_id, i.item_key, i.sequence, i.connection_id, i.team_key, i.project_key, n.top_key as portfolio_key,
+    n.program_key, md5(i.connection_id || ':' || i.item_type) as item_type_key, i.type_group,
+    i.points_at_entry as points,
+    f.lead_time_hours, f.cycle_time_hours, f.active_hours, f.waiting_hours, f.has_skipped_start, i.is_subtask,
+    i.sequence = 1 as is_arrival, coalesce(i.sequence = f.start_sequence, false) as is_start,
+    coalesce(i.sequence = f.done_sequence, false) as is_delivery,
+    coalesce(i.sequence = f.cancelled_sequence, false) as is_cancellation,
+    coalesce(i.previous_stage = 'done' and i.stage not in ('done', 'cancelled'), false) as is_reopening,
+    i.entered_at as event_at, timezone(t.time_zone, timezone('UTC', i.entered_at))::date as team_date,
+    timezone(c.time_zone, timezone('UTC', i.entered_at))::date as connection_date,
+    timezone('UTC', timezone('UTC', i.entered_at))::date as reporting_date
+from core.fct_state_interval as i
+join core.fct_item_flow as f on f.item_key = i.item_key
+join intermediate.int_connection as c on c.connection_id = i.connection_id
+left join core.dim_team as t on t.team_key = i.team_key
+left join core.dim_project as p on p.project_key = i.project_key
+left join intermediate.int_epic_portfolio as e on e.item_key = i.item_key
+left join intermediate.int_portfolio_node as n on n.portfolio_key = coalesce(e.portfolio_key, p.portfolio_key)
+where i.entered_at <= c.watermark_at
+    and (i.sequence in (1, f.start_sequence, f.done_sequence, f.cancelled_sequence) or i.previous_stage = 'done')
+"""
+
 BY_HAND = {
     "stg_azure_devops__revisions": Query(REVISIONS, "connection_id, record_id, changed_at"),
     "stg_jira__issue_changes": Query(ISSUE_CHANGES, "connection_id, issue_id, history_id, item_number, changed_at"),
@@ -229,6 +252,9 @@ BY_HAND = {
     "fct_state_interval": Query(STATE_INTERVAL, "item_key, sequence, stage, left_at"),
     "int_item_state": Query(ITEM_STATE, "item_key, state_number, stage, team_key, sprint_keys"),
     "int_stage_move": Query(STAGE_MOVE, "item_key, state_number, from_stage, to_stage, moved_at"),
+    "int_flow_event": Query(
+        FLOW_EVENT, "policy_id, item_key, sequence, is_start, is_delivery, is_reopening, team_date, connection_date"
+    ),
     "int_wip_period": Query(WORK_IN_PROGRESS, "scope_key, period_type, period_start_date, wip_items, started_p15_us"),
     "dim_work_item": Query(WORK_ITEM, "item_key, team_key, stage, project_key"),
 }

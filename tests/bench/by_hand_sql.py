@@ -105,11 +105,13 @@ def _work_in_progress() -> str:
     for zone, (entered, scope_type, scope_key, scopes) in _ZONES.items():
         for period, step in _STEPS.items():
             first = f"greatest({entered}, first_daily_date)" if period == "day" else entered
+            # A portfolio of several connections goes on for as long as one of them does.
+            last = "(select max(last_date) from intermediate.int_scope)" if zone == "connection" else "last_date"
             ended.append(f"""
                 select '{zone}' as zone, '{period}' as period_type, spells.*, unnest(generate_series(
                     date_trunc('{period}', {first})::timestamp,
                     coalesce(date_trunc('{period}', timezone(time_zone, timezone('UTC', ended_at))::date)::timestamp
-                        - interval {step}, date_trunc('{period}', last_date)::timestamp), interval {step})) as started
+                        - interval {step}, date_trunc('{period}', {last})::timestamp), interval {step})) as started
                 from spells join intermediate.int_scope as s
                     on s.scope_type = '{scope_type}' and s.scope_key = {scope_key}""")
         keys = list(scopes.values())

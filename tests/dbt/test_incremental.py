@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterable
 from dataclasses import replace
@@ -98,7 +97,7 @@ def operation(tmp_path_factory: pytest.TempPathFactory) -> Operation:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("day", range(PART, (DAYS if os.environ.get("PMO_ALL_DAYS") else PART) + 1, PART))
+@pytest.mark.parametrize("day", range(PART, DAYS + 1, PART))
 def test_day_by_day_equals_at_once(operation: Operation, tmp_path: Path, day: int) -> None:
     """Every table of core and marts, none of them empty in the end."""
     operation.run_until(day)
