@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,13 +17,14 @@ from extractors.decoding import decoder
 from extractors.errors import BadRequest, NotFound, RepeatedPage, SchemaChanged
 from extractors.jira.client import JiraClient
 from extractors.jira.documents import ChangeLogPage, EmbeddedChangelog, HistoryPage, RawIssues
-from extractors.limiter import ADVISED, WIDEST
+from extractors.limiter import WIDEST
 from extractors.session import Answer
 
 BULK = 100  # issues that Cloud gives at a time
 CHUNKS_TOGETHER = 5  # chunks of issues whose histories are asked for at once; Cloud takes up to ten
 CHUNKS_AHEAD = 25  # that are asked for before they are needed: more than may be under way at once
-BYTES_AHEAD = 96 * 1024 * 1024  # of chunks that are asked for before they are needed; that of large issues are fewer
+BYTES_AHEAD = 96 * 1024 * 1024  # of all these chunks; of large issues they are fewer
+CHUNKS_UNKNOWN = 6  # that may be under way beyond those that have arrived, from which one knows how large they are
 DC_ISSUES_PER_PAGE = 50  # with full histories
 CHANGES_PER_PAGE = 10_000
 
@@ -51,16 +52,17 @@ class _Group:
     histories: dict[str, list[Raw]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     parts: list[Future[None]] = field(default_factory=list)
+    bytes: int = 0  # when all of it is there
 
     @property
     def ids(self) -> list[int]:
         return [number for chunk in self.chunks for number in chunk]
 
-    def bytes_of_chunk(self) -> int:
-        """Issues and histories as sent, of one of the chunks."""
+    def measured(self) -> int:
+        """Bytes of issues and histories as sent."""
         sent = [raw for answer in self.issues.values() for raw in answer.value.issues]
         sent += [raw for histories in self.histories.values() for raw in histories]
-        return sum(len(memoryview(raw)) for raw in sent) // len(self.chunks)
+        return sum(len(memoryview(raw)) for raw in sent)
 
     def put(self, number: int, answer: Answer[RawIssues]) -> bool:
         """Take in a chunk's answer; whether it was the last one."""
@@ -69,36 +71,47 @@ class _Group:
             return len(self.issues) == len(self.chunks)
 
 
-@dataclass
 class _Window:
-    """Groups that are asked for before they are needed: of small issues many chunks, of large ones few."""
+    """Groups that are asked for before they are needed: of small issues many chunks, of large ones few.
 
-    groups: deque[_Group] = field(default_factory=deque)
-    most: int = ADVISED  # chunks; nobody knows yet how large they are
-    largest: int = 1  # bytes of a chunk so far
+    How large chunks are is learnt as they arrive. Until then few are under way.
+    """
 
-    def room_for(self, count: int) -> int:
-        """How many of `count` chunks may be asked for together, now; 0 if the first group has to go before."""
-        together = min(count, self.most)
+    def __init__(self, together: int) -> None:
+        self.groups: deque[_Group] = deque()
+        self._together = together
+        self._next = 1  # chunks of the next group; the first ones are small, so that there soon is work to do
+        self._arrived = 0  # chunks so far
+        self._recent: deque[int] = deque(maxlen=CHUNKS_AHEAD)  # bytes of a chunk, of those that came last
+        self._lock = threading.Lock()
+
+    def arrived(self, group: _Group) -> None:
+        """All of a group is there. Threads may say so at once."""
+        group.bytes = group.measured()
+        with self._lock:
+            self._recent.append(group.bytes // len(group.chunks))
+            self._arrived += len(group.chunks)
+
+    def room(self) -> int:
+        """How many chunks the next group may have; 0 if the first group has to go before."""
+        with self._lock:
+            largest, known = max(self._recent, default=1), self._arrived
         held = sum(len(group.chunks) for group in self.groups)
-        return together if not self.groups or held + together <= self.most else 0
+        held_bytes = sum(group.bytes or largest * len(group.chunks) for group in self.groups)
+        fitting = max(0, BYTES_AHEAD - held_bytes) // max(1, largest)
+        room = min(self._next, fitting, CHUNKS_AHEAD - held, CHUNKS_UNKNOWN + known - held)
+        return max(room, 0 if self.groups else 1)
+
+    def add(self, group: _Group) -> None:
+        self.groups.append(group)
+        self._next = min(self._together, self._next + 1)
 
     def pop(self) -> _Group:
         """The first group, when all of it is there. Raises what its requests raised."""
         group = self.groups.popleft()
         for part in group.parts:
             part.result()
-        self.largest = max(self.largest, group.bytes_of_chunk())
-        self.most = max(1, min(CHUNKS_AHEAD, BYTES_AHEAD // self.largest))
         return group
-
-
-def group_sizes(chunks: int, together: int) -> Iterator[int]:
-    """How many of so many chunks form a group: `together`, and fewer at first, so that there soon is work to do."""
-    size = 1
-    while chunks > 0:
-        yield min(size, chunks)
-        chunks, size = chunks - size, min(together, size + 1)
 
 
 class Bulk:
@@ -125,31 +138,29 @@ class Bulk:
         """
         step = self.chunk_size
         chunks = deque(ids[start : start + step] for start in range(0, len(ids), step))
-        window = _Window()
+        window = _Window(CHUNKS_TOGETHER if self._client.is_cloud else 1)
         with ThreadPoolExecutor(min(WIDEST, max(1, len(chunks))), thread_name_prefix="jira") as pool:
             try:
-                for size in group_sizes(len(chunks), CHUNKS_TOGETHER if self._client.is_cloud else 1):
-                    left = size
-                    while left:
-                        count = window.room_for(left)
-                        if not count:
-                            yield self._fetched(window.pop())
-                            continue
-                        group = _Group([chunks.popleft() for _ in range(count)])
-                        group.parts = [pool.submit(self._fetch_part, group, number, fields) for number in range(count)]
-                        window.groups.append(group)
-                        left -= count
+                while chunks:
+                    count = min(window.room(), len(chunks))
+                    if not count:
+                        yield self._fetched(window.pop())
+                        continue
+                    group = _Group([chunks.popleft() for _ in range(count)])
+                    group.parts = [pool.submit(self._fetch_part, window, group, n, fields) for n in range(count)]
+                    window.add(group)
                 while window.groups:
                     yield self._fetched(window.pop())
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _fetch_part(self, group: _Group, number: int, fields: Sequence[str]) -> None:
-        if not self._client.is_cloud:
-            group.put(number, self._fetch_data_center(group.chunks[number], fields))
-        elif group.put(number, self.bulk_fetch(group.chunks[number], fields)):
-            found = any(answer.value.issues for answer in group.issues.values())
-            group.histories = self._changelogs([str(number) for number in group.ids]) if found else {}
+    def _fetch_part(self, window: _Window, group: _Group, number: int, fields: Sequence[str]) -> None:
+        ids = group.chunks[number]
+        answer = self.bulk_fetch(ids, fields) if self._client.is_cloud else self._fetch_data_center(ids, fields)
+        if group.put(number, answer):
+            if self._client.is_cloud and any(answer.value.issues for answer in group.issues.values()):
+                group.histories = self._changelogs([str(number) for number in group.ids])
+            window.arrived(group)
 
     def _fetched(self, group: _Group) -> tuple[list[int], list[FetchedIssue]]:
         found = []

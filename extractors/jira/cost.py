@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from extractors.jira.bulk import BULK, CHANGES_PER_PAGE, CHUNKS_TOGETHER, DC_ISSUES_PER_PAGE, group_sizes
+from extractors.jira.bulk import BULK, CHANGES_PER_PAGE, CHUNKS_TOGETHER, DC_ISSUES_PER_PAGE
 from extractors.jira.client import THREADS
 from extractors.jira.issues import AUDITED, BATCH_ISSUES
 from extractors.jira.key_walk import PAGE as DC_IDS_PER_PAGE
@@ -39,8 +39,8 @@ def requests_of(size: Size) -> Mapping[str, int]:
     ids_page, chunk = (IDS_PER_PAGE, BULK) if size.is_cloud else (DC_IDS_PER_PAGE, DC_ISSUES_PER_PAGE)
     histories = 0
     if size.is_cloud:
-        groups = sum(1 for _ in group_sizes(math.ceil(size.issues / BULK), CHUNKS_TOGETHER))
-        histories = max(groups, math.ceil(size.issues * size.histories / CHANGES_PER_PAGE))
+        together = math.ceil(size.issues / (BULK * CHUNKS_TOGETHER))
+        histories = max(together, math.ceil(size.issues * size.histories / CHANGES_PER_PAGE))
         histories += AUDITED * math.ceil(size.issues / BATCH_ISSUES)
     held = math.ceil(size.issues / max(1, size.boards) / ids_page)
     sprint_pages = math.ceil(size.sprints / max(1, size.scrum_boards) / LIST_PAGE)

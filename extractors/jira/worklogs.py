@@ -138,17 +138,20 @@ class Worklogs:
             return odd
         chunks = [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
         landed = self._alive("jira/issues")["record_id"].combine_chunks()
-        for chunk, found in in_parallel(self._fetch, chunks, THREADS):
-            rows = self._rows(found)
-            if len(rows) < len(found):  # an odd one may lack even its id: whatever made no row
+        for chunk, (rows, given) in in_parallel(self._fetch, chunks, THREADS):
+            if len(rows) < given:  # an odd one may lack even its id: whatever made no row
                 made = {row["record_id"] for row in rows}
                 odd += [number for number in chunk if str(number) not in made]
             is_of_landed = pc.is_in(pa.array([row["issue_id"] for row in rows], pa.string()), landed).to_pylist()
             self._writer.append(STREAM, [row for row, is_kept in zip(rows, is_of_landed, strict=True) if is_kept])
         return odd
 
-    def _fetch(self, chunk: list[int]) -> list[msgspec.Raw]:
-        return self._client.http.post(f"{self._client.api}/worklog/list", list[msgspec.Raw], {"ids": chunk}).value
+    def _fetch(self, chunk: list[int]) -> tuple[list[Json], int]:
+        """Rows of what was asked for, which hold no comments any more, and how many worklogs were given."""
+        found = self._client.http.post(f"{self._client.api}/worklog/list", list[msgspec.Raw], {"ids": chunk}).value
+        rows, asked = self._rows(found), set(map(str, chunk))
+        self._odd |= {row["record_id"]: "Nobody asked for this id" for row in rows if row["record_id"] not in asked}
+        return [row for row in rows if row["record_id"] in asked], len(found)
 
     def _rows(self, found: list[msgspec.Raw], issue_id: str | None = None) -> list[Json]:
         """The worklogs of `issue_id` (None: of any, each names its own) as rows; odd ones are told, not landed."""
@@ -212,9 +215,8 @@ class Worklogs:
         for issue_id, answer in in_parallel(self._worklogs_of, issue_ids, THREADS):
             if answer is None:
                 continue
-            found, total = answer
-            rows = self._rows(found, issue_id)
-            if len(rows) < len(found):
+            rows, given, total = answer
+            if len(rows) < given:
                 odd.add(issue_id)
             self._writer.append(STREAM, rows)
             self._totals[issue_id] = total
@@ -225,18 +227,23 @@ class Worklogs:
         self._writer.delete(STREAM, sorted(missing.intersection(gone.to_pylist())))
         return odd
 
-    def _worklogs_of(self, issue_id: str) -> tuple[list[msgspec.Raw], int] | None:
-        """All worklogs of an issue that the account may see, and how many Jira says there are; None: no such issue."""
-        found: list[msgspec.Raw] = []
+    def _worklogs_of(self, issue_id: str) -> tuple[list[Json], int, int] | None:
+        """Rows of an issue's worklogs that the account may see, how many were given, and how many Jira says there are.
+
+        None: there is no such issue.
+        """
+        rows: list[Json] = []
+        given = 0
         path = f"{self._client.api}/issue/{issue_id}/worklog"
         while True:
             try:
-                page = self._client.http.get(path, WorklogPage, {"startAt": len(found), "maxResults": 5_000}).value
+                page = self._client.http.get(path, WorklogPage, {"startAt": given, "maxResults": 5_000}).value
             except NotFound:
                 return None
-            found += page.worklogs
-            if len(found) >= page.total or not page.worklogs:
-                return found, page.total
+            rows += self._rows(page.worklogs, issue_id)
+            given += len(page.worklogs)
+            if given >= page.total or not page.worklogs:
+                return rows, given, page.total
 
 
 def check_worklogs(client: JiraClient) -> tuple[CheckLine, ExtractError | None]:
@@ -253,7 +260,8 @@ def check_worklogs(client: JiraClient) -> tuple[CheckLine, ExtractError | None]:
 def _id_of(raw: msgspec.Raw) -> str:
     """The id of an odd worklog, or all of it if it has none: it is counted once, whoever sends it."""
     found = msgspec.json.decode(raw)
-    return str(found["id"]) if isinstance(found, dict) and "id" in found else bytes(raw).decode(errors="replace")
+    record_id = found.get("id") if isinstance(found, dict) else None
+    return str(record_id) if record_id is not None else bytes(raw).decode(errors="replace")
 
 
 def worklog_row(body: bytes, issue_id: str | None = None) -> Json:

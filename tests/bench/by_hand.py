@@ -253,7 +253,9 @@ BY_HAND = {
     "int_item_state": Query(ITEM_STATE, "item_key, state_number, stage, team_key, sprint_keys"),
     "int_stage_move": Query(STAGE_MOVE, "item_key, state_number, from_stage, to_stage, moved_at"),
     "int_flow_event": Query(
-        FLOW_EVENT, "policy_id, item_key, sequence, is_start, is_delivery, is_reopening, team_date, connection_date"
+        FLOW_EVENT,
+        "policy_id, item_key, sequence, portfolio_key, program_key, is_arrival, is_start, is_delivery, "
+        "is_cancellation, is_reopening, team_date, connection_date, reporting_date",
     ),
     "int_wip_period": Query(WORK_IN_PROGRESS, "scope_key, period_type, period_start_date, wip_items, started_p15_us"),
     "dim_work_item": Query(WORK_ITEM, "item_key, team_key, stage, project_key"),

@@ -65,7 +65,7 @@ class Recorded:
         return [start, {"type": "http.response.body", "body": body}]
 
 
-def _sites(tool: Tool, path: Path, base: str) -> tuple[Store, JiraSite | AzureSite, ASGIApp, Door]:
+def _site(tool: Tool, path: Path, base: str) -> tuple[Store, JiraSite | AzureSite, ASGIApp, Door]:
     if tool is Tool.AZURE_DEVOPS:
         store = Store.azure_devops(path)
         azure = AzureSite(store, base)
@@ -76,7 +76,7 @@ def _sites(tool: Tool, path: Path, base: str) -> tuple[Store, JiraSite | AzureSi
 
 
 def main(tool: str, path: str, port: str, latency_ms: str) -> None:
-    store, site, app, door = _sites(Tool(tool), Path(path), f"http://{HOST}:{port}")
+    store, site, app, door = _site(Tool(tool), Path(path), f"http://{HOST}:{port}")
     served = Served("bench", int(port), Recorded(app), door, lambda: site.now)
 
     def ready() -> None:

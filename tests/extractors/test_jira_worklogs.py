@@ -199,17 +199,26 @@ def test_odd_worklogs_are_counted_and_asked_for_until_they_are_good(
     assert owed(tmp_path / "pmo") == {"odd": [], "since": None, "asked": {}}
 
 
-def test_worklogs_whose_ids_are_no_numbers_stop_nothing(tmp_path: Path, own: Sandbox) -> None:
-    """One that a row can be made of, beside one that lacks its id."""
-    entries = ["w-1", None]
+@pytest.mark.parametrize("told", [["w-1"], ["w-1", None], [None, None]])
+def test_worklogs_under_other_ids_are_odd_and_not_landed(tmp_path: Path, own: Sandbox, told: list[str | None]) -> None:
+    """An answer names some worklogs by what is no number, or not at all: they are owed, and nothing is held twice."""
     own.faults(
-        *({"match": "worklog/list", "kind": "merge", "entry": entry, "document": {"id": told}, "times": None}
-          for entry, told in enumerate(entries))
+        {"match": "issue/[0-9]+/worklog", "kind": "merge", "document": {"worklogs": [], "total": 0}, "times": None},
+        *({"match": "worklog/list", "kind": "merge", "entry": entry, "document": {"id": one}, "times": None}
+          for entry, one in enumerate(told)),
     )  # fmt: skip
     report = extract(tmp_path / "pmo", own.cloud)
+    row = coverage(report)
     assert report.failures == []
-    assert "unknown form" in str(coverage(report).reason)
-    assert len(owed(tmp_path / "pmo")["odd"]) >= 2
+    assert row.skipped == len(told)
+    assert "unknown form" in str(row.reason)
+    owing = {str(number) for number in owed(tmp_path / "pmo")["odd"]}
+    own.faults()
+    extract(tmp_path / "fresh", own.cloud)
+    assert len(owing) == len(told)
+    assert held(tmp_path / "pmo").keys() == held(tmp_path / "fresh").keys() - owing
+    extract(tmp_path / "pmo", own.cloud)
+    assert held(tmp_path / "pmo") == held(tmp_path / "fresh")
 
 
 @pytest.mark.parametrize("match", ["worklog/updated", "issue/[0-9]+/worklog"])
