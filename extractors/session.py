@@ -51,11 +51,15 @@ class BasicAuth(AuthBase):
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """`value` is the decoded body, `sent_at` when the request for it was made (not when it came back)."""
+    """`value` is the decoded body, `sent_at` when the request for it was made (not when it came back).
+
+    `size`: bytes of the body, inflated.
+    """
 
     value: T
     sent_at: datetime
     headers: Mapping[str, str]
+    size: int = 0
 
 
 class SourceClient:
@@ -90,7 +94,7 @@ class SourceClient:
         sent_at = datetime.now(UTC) + self.clock_offset
         response = self._send(method, path, expects_json=True, **options)
         value = decode(self.access.connection, self.access.token_env, response, form)
-        return Answer(value, sent_at, response.headers)
+        return Answer(value, sent_at, response.headers, len(response.content))
 
     def _send(self, method: str, path: str, *, expects_json: bool, **options: Any) -> requests.Response:
         request = self._session.prepare_request(requests.Request(method, self.base_url + path, **options))

@@ -24,7 +24,7 @@ BULK = 100  # issues that Cloud gives at a time
 CHUNKS_TOGETHER = 5  # chunks of issues whose histories are asked for at once; Cloud takes up to ten
 CHUNKS_AHEAD = 25  # that are asked for before they are needed: more than may be under way at once
 BYTES_AHEAD = 96 * 1024 * 1024  # of all these chunks; of large issues they are fewer
-CHUNKS_UNKNOWN = 6  # that may be under way beyond those that have arrived, from which one knows how large they are
+CHUNKS_UNKNOWN = 10  # under way until the first has arrived; then five more for each, as their size is known
 DC_ISSUES_PER_PAGE = 50  # with full histories
 CHANGES_PER_PAGE = 10_000
 
@@ -52,17 +52,12 @@ class _Group:
     histories: dict[str, list[Raw]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     parts: list[Future[None]] = field(default_factory=list)
-    bytes: int = 0  # when all of it is there
+    bytes: int = 0  # as sent, when all of it is there
+    is_there: bool = False
 
     @property
     def ids(self) -> list[int]:
         return [number for chunk in self.chunks for number in chunk]
-
-    def measured(self) -> int:
-        """Bytes of issues and histories as sent."""
-        sent = [raw for answer in self.issues.values() for raw in answer.value.issues]
-        sent += [raw for histories in self.histories.values() for raw in histories]
-        return sum(len(memoryview(raw)) for raw in sent)
 
     def put(self, number: int, answer: Answer[RawIssues]) -> bool:
         """Take in a chunk's answer; whether it was the last one."""
@@ -87,19 +82,19 @@ class _Window:
 
     def arrived(self, group: _Group) -> None:
         """All of a group is there. Threads may say so at once."""
-        group.bytes = group.measured()
         with self._lock:
             self._recent.append(group.bytes // len(group.chunks))
             self._arrived += len(group.chunks)
+            group.is_there = True
 
     def room(self) -> int:
         """How many chunks the next group may have; 0 if the first group has to go before."""
         with self._lock:
             largest, known = max(self._recent, default=1), self._arrived
         held = sum(len(group.chunks) for group in self.groups)
-        held_bytes = sum(group.bytes or largest * len(group.chunks) for group in self.groups)
+        held_bytes = sum(group.bytes if group.is_there else largest * len(group.chunks) for group in self.groups)
         fitting = max(0, BYTES_AHEAD - held_bytes) // max(1, largest)
-        room = min(self._next, fitting, CHUNKS_AHEAD - held, CHUNKS_UNKNOWN + known - held)
+        room = min(self._next, fitting, CHUNKS_AHEAD - held, CHUNKS_UNKNOWN + 5 * known - held)
         return max(room, 0 if self.groups else 1)
 
     def add(self, group: _Group) -> None:
@@ -159,7 +154,8 @@ class Bulk:
         answer = self.bulk_fetch(ids, fields) if self._client.is_cloud else self._fetch_data_center(ids, fields)
         if group.put(number, answer):
             if self._client.is_cloud and any(answer.value.issues for answer in group.issues.values()):
-                group.histories = self._changelogs([str(number) for number in group.ids])
+                group.histories, group.bytes = self._changelogs([str(number) for number in group.ids])
+            group.bytes += sum(answer.size for answer in group.issues.values())
             window.arrived(group)
 
     def _fetched(self, group: _Group) -> tuple[list[int], list[FetchedIssue]]:
@@ -185,18 +181,21 @@ class Bulk:
         body = {"issueIdsOrKeys": [str(number) for number in ids], "fields": list(fields)}
         return self._client.http.post(f"{self._client.api}/issue/bulkfetch", RawIssues, body)
 
-    def _changelogs(self, ids: Sequence[str]) -> dict[str, list[Raw]]:
-        """Histories by issue id; an issue may be split over pages."""
+    def _changelogs(self, ids: Sequence[str]) -> tuple[dict[str, list[Raw]], int]:
+        """Histories by issue id, and their bytes; an issue may be split over pages."""
         found: dict[str, list[Raw]] = {}
+        size = 0
         body: dict[str, Any] = {"issueIdsOrKeys": list(ids), "maxResults": CHANGES_PER_PAGE}
         tokens: set[str] = set()
         while True:
-            page = self._client.http.post(f"{self._client.api}/changelog/bulkfetch", ChangeLogPage, body).value
+            answer = self._client.http.post(f"{self._client.api}/changelog/bulkfetch", ChangeLogPage, body)
+            page = answer.value
+            size += answer.size
             for log in page.logs:
                 found.setdefault(log.issue_id, []).extend(log.histories)
             token = page.next_page_token
             if not token:
-                return found
+                return found, size
             if token in tokens:
                 raise RepeatedPage(
                     self._client.connection.id,
@@ -249,7 +248,8 @@ class Bulk:
                 return Answer(RawIssues([]), datetime.now(UTC), {})
             half = len(ids) // 2
             first, second = self._fetch_data_center(ids[:half], fields), self._fetch_data_center(ids[half:], fields)
-            return Answer(RawIssues([*first.value.issues, *second.value.issues]), first.sent_at, first.headers)
+            issues = RawIssues([*first.value.issues, *second.value.issues])
+            return Answer(issues, first.sent_at, first.headers, first.size + second.size)
 
 
 class _Id(msgspec.Struct):
