@@ -1,9 +1,9 @@
 """One rate limiter per host, shared by all threads and sessions of this process.
 
-It also says how many calls may be under way at once. It begins with ten, which is what the vendors advise, and goes up
-to twenty one by one while the host shows no sign of a limit. After the first sign it never goes above ten again. There
-is room for half of it after every refusal, and for fewer while answers take much longer than they did; then slowly for
-more again.
+It also says how many calls may be under way at once. It begins with ten, which is what the vendors advise, and each
+answer makes room for one more, up to twenty, while the host shows no sign of a limit. After the first sign it never
+goes above ten again. There is room for half of it after every refusal, and for fewer while answers take much longer
+than they did; then slowly for more again.
 
 It learns from the answers: a quota that is used up stops every call to the host, a burst limit stops
 calls to that endpoint and slows the others down; the pace recovers while answers are good. Servers
@@ -126,7 +126,8 @@ class HostLimiter:
                 self._widest = ADVISED
                 self._width = max(NARROWEST, min(self._width, ADVISED) - 1)
             elif self._width < self._widest:
-                self._width = min(self._widest, self._width + 1 / self._width)
+                grown = 1 if self._widest > ADVISED else 1 / self._width
+                self._width = min(self._widest, self._width + grown)
                 self._room.notify()
 
     def acquire(self, endpoint: str, budget: float) -> bool:

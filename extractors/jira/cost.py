@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from extractors.jira.audit import AUDITED
 from extractors.jira.bulk import BULK, CHANGES_PER_PAGE, CHUNKS_TOGETHER, DC_ISSUES_PER_PAGE
 from extractors.jira.client import THREADS
-from extractors.jira.issues import AUDITED, BATCH_ISSUES
 from extractors.jira.key_walk import PAGE as DC_IDS_PER_PAGE
 from extractors.jira.search import IDS_PER_PAGE
 from extractors.jira.worklogs import TOGETHER as WORKLOGS_PER_PAGE
@@ -41,7 +41,7 @@ def requests_of(size: Size) -> Mapping[str, int]:
     if size.is_cloud:
         together = math.ceil(size.issues / (BULK * CHUNKS_TOGETHER))
         histories = max(together, math.ceil(size.issues * size.histories / CHANGES_PER_PAGE))
-        histories += AUDITED * math.ceil(size.issues / BATCH_ISSUES)
+        histories += max(AUDITED, together)
     held = math.ceil(size.issues / max(1, size.boards) / ids_page)
     sprint_pages = math.ceil(size.sprints / max(1, size.scrum_boards) / LIST_PAGE)
     return {

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -16,10 +14,11 @@ from msgspec import Raw
 from extractors.connection import ExtractReport, Progress
 from extractors.decoding import decode
 from extractors.errors import AccessDenied, HistoryCut, NotFound, SchemaChanged, Truncated
+from extractors.jira.audit import HistoryAudit
 from extractors.jira.bulk import Bulk, FetchedIssue
 from extractors.jira.client import JiraClient
 from extractors.jira.fields import FieldRoles
-from extractors.jira.records import IssueRows, instant_of
+from extractors.jira.records import IssueRows
 from extractors.oddities import UNREADABLE
 from extractors.writing import Writer, in_parallel
 
@@ -27,10 +26,8 @@ STREAM = "jira/issues"
 ROWS_ISSUES, ROWS_BYTES = 500, 8 * 1024 * 1024  # that are turned into rows together
 BATCH_ISSUES, BATCH_BYTES = 5_000, 80 * 1024 * 1024  # that become visible together, and where a first load resumes
 COLLECT_EVERY = 100_000  # objects made between two looks of Python's garbage collection
-AUDITED = 8  # histories of a batch whose length is checked
-_SCATTER = 2_654_435_761  # times an id: an order that has nothing to do with age
 _MOST_BROKEN = 20  # issues that cannot be read before the run gives up
-Longest = tuple[tuple[int, int], str, datetime]  # (histories, place among equals) of an issue, its id, sent_at
+_PROBED = 8  # issues that were left out of answers twice and are asked for alone
 
 
 class IssueLoader:
@@ -61,17 +58,27 @@ class IssueLoader:
         self._rows = IssueRows(roles, keeps_comments=client.connection.include_comments)
         self._batch_issues = self._batch_bytes = 0
         self._broken: set[int] = set()
-        self._longest: list[Longest] = []
         self.sprints: dict[str, dict[str, Any]] = {}
 
-    def load(self, ids: Sequence[int], after_batch: Callable[[int], None] = lambda _: None) -> None:
+    def load(
+        self,
+        ids: Sequence[int],
+        after_batch: Callable[[int], None] = lambda _: None,
+        when_read: Callable[[], None] = lambda: None,
+    ) -> None:
         """Fetch and land issues, in the order of `ids`; what is not given is a gap until `mend` or a census settles it.
 
-        `after_batch` is called with the last id of every full batch, when all up to it is appended.
+        `after_batch` is called with the last id of every full batch, when all up to it is appended; `when_read` once,
+        when nothing is left to be fetched and the last rows are still to be written.
         """
         done = 0
-        with _few_collections(), contextlib.closing(self._bulk.fetch_all(ids, self._fields)) as groups:
+        with (
+            _few_collections(),
+            HistoryAudit(self._client, self._bulk, len(ids)) as audit,
+            contextlib.closing(self._bulk.fetch_all(ids, self._fields)) as groups,
+        ):
             for group, fetched in groups:
+                audit.begin(fetched)
                 for issue in fetched:
                     self._add(issue)
                 omitted = set(group) - {int(issue.issue_id) for issue in fetched}
@@ -80,11 +87,12 @@ class IssueLoader:
                 done += len(group)
                 self._progress.advance(STREAM, done, len(ids))
                 if self._is_batch_full():
-                    self._finish()
+                    self._finish(audit)
                     after_batch(group[-1])
                 elif len(self._rows) >= ROWS_ISSUES or self._rows.bytes >= ROWS_BYTES:
                     self._append()
-            self._finish()
+            when_read()
+            self._finish(audit)
 
     def mend(self, active: Collection[str]) -> None:
         """Ask again for the issues that could not be read whole or were not given: they may never change again.
@@ -107,7 +115,7 @@ class IssueLoader:
 
     def _tell_omitted(self, numbers: Sequence[int]) -> None:
         """Landed issues that were asked for twice and not given: an error if one of them can be read alone."""
-        probed = in_parallel(self._can_be_read, numbers[:AUDITED], AUDITED)
+        probed = in_parallel(self._can_be_read, numbers[:_PROBED], _PROBED)
         readable = [str(number) for number, is_readable in probed if is_readable]
         if readable:
             self._report.failures.append(
@@ -132,9 +140,6 @@ class IssueLoader:
 
     def _add(self, issue: FetchedIssue) -> None:
         issue_id = issue.issue_id
-        rank = (len(issue.histories), int(issue_id) * _SCATTER % 2**32)
-        if len(self._longest) < AUDITED or rank > self._longest[0][0]:
-            self._longest = sorted([*self._longest, (rank, issue_id, issue.sent_at)])[-AUDITED:]
         number = int(issue_id)
         is_old_gap = number in self._old_gaps
         if is_old_gap:
@@ -199,37 +204,6 @@ class IssueLoader:
             return self._bulk.changelog(issue_id)
         return issue.histories, issue.change_count or 0
 
-    def _audit(self, longest: Sequence[Longest]) -> None:
-        """Cloud's bulk answers do not say how many changes there are. Ask for the longest histories of the batch.
-
-        A cut hits the longest first, so a few of them tell about all; of equally long ones any.
-
-        Raises Truncated: nothing of the batch is kept.
-        """
-        if not self._client.is_cloud:
-            return
-        for ((count, _), issue_id, _), earlier in in_parallel(
-            lambda one: self._recounted(one[1], one[2], one[0][0]), longest, AUDITED
-        ):
-            if earlier > count:
-                raise Truncated(
-                    self._client.connection.id,
-                    f"POST {self._client.api}/changelog/bulkfetch",
-                    200,
-                    "Nothing of this batch was kept. Run again; if it stays so, tell the vendor",
-                    detail=f"It gave {count} histories of issue {issue_id}, which has {earlier}",
-                )
-
-    def _recounted(self, issue_id: str, sent_at: datetime, count: int) -> int:
-        """How many histories an issue had when it was sent, if more than `count`; 0 if it is gone by now."""
-        try:
-            if self._bulk.change_count(issue_id) <= count:
-                return count
-            histories, _ = self._bulk.changelog(issue_id)
-        except NotFound:
-            return 0
-        return sum(created_at(history) <= sent_at for history in histories)
-
     def _append(self) -> None:
         """Turn what was fetched into rows of the open batch."""
         if not len(self._rows):
@@ -245,17 +219,14 @@ class IssueLoader:
         self._batch_bytes += self._rows.bytes
         self._rows.clear()
 
-    def _finish(self) -> None:
+    def _finish(self, audit: HistoryAudit) -> None:
         """Append the rest of the batch. Then it may be committed: its histories are whole.
 
         Raises Truncated if they are not. The tool is asked while the files are written, which nobody sees yet.
         """
-        longest, self._longest = self._longest, []
-        with ThreadPoolExecutor(1, thread_name_prefix="audit") as beside:
-            audit = beside.submit(self._audit, longest)
-            self._append()
-            self._writer.flush()
-            audit.result()
+        self._append()
+        self._writer.flush()
+        audit.end()
         self._batch_issues = self._batch_bytes = 0
 
     def _drop_lost_links(self) -> None:
@@ -284,12 +255,6 @@ def _few_collections() -> Iterator[None]:
 
 class _HistoryId(msgspec.Struct):
     id: str
-    created: str | int | float
-
-
-def created_at(history: Raw) -> datetime:
-    created = instant_of(decode(history, _HistoryId).created)
-    return created or datetime.max.replace(tzinfo=UTC)
 
 
 def _history_id(history: Raw) -> str:

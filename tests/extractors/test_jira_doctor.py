@@ -115,7 +115,7 @@ def test_the_cost_counts_what_there_is_by_kind() -> None:
     cloud = requests_of(size)
     assert cloud["ids"] == 3 + 20
     assert cloud["issues"] == 1_000
-    assert cloud["histories"] == 200 + 8 * 20
+    assert cloud["histories"] == 200 + 200, "of each answer one is counted"
     assert cloud["worklogs"] == 2 + 2 * 200
     assert cloud["sprints"] == 30 * (1 + 1 + 6)
     data_center = requests_of(Size(False, 100_000, 3, histories=15))

@@ -212,6 +212,21 @@ def test_cut_histories_are_noticed(sandbox: Sandbox, tmp_path: Path, flavour: st
     assert_landed(tmp_path, url)
 
 
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_one_cut_answer_of_many_is_noticed(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """What is left of its histories leads to the issues' statuses, and is none of the longest of the load."""
+    monkeypatch.setattr("extractors.jira.bulk.BULK", 10)
+    sandbox.faults({"match": "changelog/bulkfetch", "kind": "truncate_changelog", "keep": 3, "after": after})
+    with pytest.raises(Truncated, match="It gave 3 histories of issue"):
+        extract(tmp_path, jira(sandbox.cloud))
+    assert landed_issues(Landing(tmp_path)) == {}
+    sandbox.faults()
+    extract(tmp_path, jira(sandbox.cloud))
+    assert_landed(tmp_path, sandbox.cloud)
+
+
 def test_one_refused_project_does_not_stop_the_others(sandbox: Sandbox, tmp_path: Path) -> None:
     everything = extract(tmp_path, jira(sandbox.cloud))
     keys = sorted(row.project for row in everything.coverage if row.stream == "jira/issues")
