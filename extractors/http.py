@@ -118,7 +118,8 @@ class SourceAdapter(HTTPAdapter):
             response = super().send(request, stream=True, **options)
             call.limiter.has_answered = True
             _read_at_once(response)
-            call.limiter.timed(call.endpoint, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            call.limiter.timed(call.endpoint, seconds, is_good=response.status_code < 400)
         except requests.exceptions.SSLError as error:
             raise self._untrusted(call, error) from None
         except (urllib3.exceptions.ProtocolError, urllib3.exceptions.DecodeError, zlib.error):

@@ -1,9 +1,9 @@
 """One rate limiter per host, shared by all threads and sessions of this process.
 
 It also says how many calls may be under way at once. It begins with ten, which is what the vendors advise, and each
-answer makes room for one more, up to twenty, while the host shows no sign of a limit. After the first sign it never
-goes above ten again. There is room for half of it after every refusal, and for fewer while answers take much longer
-than they did; then slowly for more again.
+good answer makes room for one more, up to twenty, while the host shows no sign of a limit. After the first sign it
+never goes above ten again. There is room for half of it after every refusal, and for fewer while answers take much
+longer than they did; then slowly for more again.
 
 It learns from the answers: a quota that is used up stops every call to the host, a burst limit stops
 calls to that endpoint and slows the others down; the pace recovers while answers are good. Servers
@@ -117,15 +117,18 @@ class HostLimiter:
                 self._under_way -= 1
                 self._room.notify()
 
-    def timed(self, endpoint: str, seconds: float) -> None:
-        """Take in how long an answer took: much longer than usual means that the host has enough to do."""
+    def timed(self, endpoint: str, seconds: float, *, is_good: bool = True) -> None:
+        """Take in how long an answer took: much longer than usual means that the host has enough to do.
+
+        Only good ones make room for more: a host in trouble is quick to say so.
+        """
         with self._room:
             usual = self._usual.get(endpoint, seconds)
             self._usual[endpoint] = (1 - _MEMORY) * usual + _MEMORY * seconds
             if seconds > max(_WORTH_SEEING, _SLOW * usual):
                 self._widest = ADVISED
                 self._width = max(NARROWEST, min(self._width, ADVISED) - 1)
-            elif self._width < self._widest:
+            elif is_good and self._width < self._widest:
                 grown = 1 if self._widest > ADVISED else 1 / self._width
                 self._width = min(self._widest, self._width + grown)
                 self._room.notify()

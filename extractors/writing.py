@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -25,28 +24,21 @@ def in_parallel(
 ) -> Iterator[tuple[Item, Result]]:
     """Results in the order of `items`, with at most twice `threads` under way: memory stays bounded.
 
-    The first ones are begun at once, before a result is asked for. The first failure is raised where its result would
-    have come; what has not begun yet is not begun.
+    The first failure is raised where its result would have come; what has not begun yet is not begun.
     """
-    waiting = iter(items)
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="extract")
-    window = deque((item, pool.submit(function, item)) for item in islice(waiting, 2 * threads))
-    return _in_order(function, waiting, pool, window)
-
-
-def _in_order(
-    function: Callable[[Item], Result],
-    waiting: Iterator[Item],
-    pool: ThreadPoolExecutor,
-    window: deque[tuple[Item, Future[Result]]],
-) -> Iterator[tuple[Item, Result]]:
-    try:
-        while window:
-            first, future = window.popleft()
-            yield first, future.result()
-            window.extend((item, pool.submit(function, item)) for item in islice(waiting, 1))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    window: deque[tuple[Item, Future[Result]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="extract") as pool:
+        try:
+            for item in items:
+                window.append((item, pool.submit(function, item)))
+                if len(window) >= 2 * threads:
+                    first, future = window.popleft()
+                    yield first, future.result()
+            while window:
+                first, future = window.popleft()
+                yield first, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 class Writer:

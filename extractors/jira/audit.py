@@ -15,18 +15,17 @@ from msgspec import Raw
 
 from extractors.decoding import decode
 from extractors.errors import NotFound, Truncated
-from extractors.jira.bulk import Bulk, FetchedIssue
+from extractors.jira.bulk import Bulk, FetchedIssue, scattered
 from extractors.jira.client import JiraClient
 from extractors.jira.columns import instant_of
 
-AUDITED = 8  # histories of a load of `expected` issues whose length is checked; at least one of each answer
-_SCATTER = 2_654_435_761  # times an id: an order that has nothing to do with age
+AUDITED = 8  # histories of a load that are counted; of a large one more: at least one of each answer
 
 
 class HistoryAudit:
-    """Counts the longest histories of each answer, beside whatever is done with them meanwhile.
+    """Counts the longest histories of a load of `expected` issues, beside whatever is done with them meanwhile.
 
-    A cut hits the longest first, so a few of them tell about all; of equally long ones any.
+    A cut hits the longest of an answer first, so that one tells about all; of equally long ones any.
     """
 
     def __init__(self, client: JiraClient, bulk: Bulk, expected: int) -> None:
@@ -43,10 +42,13 @@ class HistoryAudit:
         self._pool.shutdown(cancel_futures=True)
 
     def begin(self, fetched: Sequence[FetchedIssue]) -> None:
-        """Ask for some of the issues of an answer."""
-        if self._client.is_cloud:
-            count = math.ceil(AUDITED * len(fetched) / self._expected)
-            self._open += [self._pool.submit(self._count, one) for one in heapq.nlargest(count, fetched, key=_length)]
+        """Ask how long some of these histories are. Of the issues nothing is kept: each would hold its whole answer."""
+        if not self._client.is_cloud:
+            return
+        share = math.ceil(AUDITED * len(fetched) / self._expected)
+        asked = [*heapq.nlargest(share, fetched, key=_length), *(one for one in fetched if one.is_longest)]
+        for issue_id, issue in {one.issue_id: one for one in asked}.items():
+            self._open.append(self._pool.submit(self._count, issue_id, len(issue.histories), issue.sent_at))
 
     def end(self) -> None:
         """Wait until all is counted that was begun. Raises Truncated if a history was cut."""
@@ -54,28 +56,26 @@ class HistoryAudit:
         for audit in begun:
             audit.result()
 
-    def _count(self, issue: FetchedIssue) -> None:
-        held = len(issue.histories)
-        earlier = self._changes_when_sent(issue)
+    def _count(self, issue_id: str, held: int, sent_at: datetime) -> None:
+        earlier = self._changes_at(sent_at, issue_id, held)
         if earlier > held:
             raise Truncated(
                 self._client.connection.id,
                 f"POST {self._client.api}/changelog/bulkfetch",
                 200,
                 "Nothing of this batch was kept. Run again; if it stays so, tell the vendor",
-                detail=f"It gave {held} histories of issue {issue.issue_id}, which has {earlier}",
+                detail=f"It gave {held} histories of issue {issue_id}, which has {earlier}",
             )
 
-    def _changes_when_sent(self, issue: FetchedIssue) -> int:
-        """How many histories an issue had when it was sent, if more than came with it; 0 if it is gone by now."""
-        held = len(issue.histories)
+    def _changes_at(self, sent_at: datetime, issue_id: str, held: int) -> int:
+        """How many histories an issue had when it was sent, if more than `held`; 0 if it is gone by now."""
         try:
-            if self._bulk.change_count(issue.issue_id) <= held:
+            if self._bulk.change_count(issue_id) <= held:
                 return held
-            histories, _ = self._bulk.changelog(issue.issue_id)
+            histories, _ = self._bulk.changelog(issue_id)
         except NotFound:
             return 0
-        return sum(_created_at(history) <= issue.sent_at for history in histories)
+        return sum(_created_at(history) <= sent_at for history in histories)
 
 
 class _HistoryCreated(msgspec.Struct):
@@ -87,6 +87,5 @@ def _created_at(history: Raw) -> datetime:
     return created or datetime.max.replace(tzinfo=UTC)
 
 
-def _length(issue: FetchedIssue) -> tuple[int, int]:
-    """How long its history is, and its place among equals."""
-    return len(issue.histories), int(issue.issue_id) * _SCATTER % 2**32
+def _length(issue: FetchedIssue) -> tuple[int, str]:
+    return len(issue.histories), scattered(issue.issue_id)

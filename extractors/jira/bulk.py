@@ -16,7 +16,7 @@ from msgspec import Raw
 from extractors.decoding import decoder
 from extractors.errors import BadRequest, NotFound, RepeatedPage, SchemaChanged
 from extractors.jira.client import JiraClient
-from extractors.jira.documents import ChangeLogPage, EmbeddedChangelog, HistoryPage, RawIssues
+from extractors.jira.documents import ChangeLogPage, EmbeddedChangelog, HistoryPage, IssueChangeLog, RawIssues
 from extractors.limiter import WIDEST
 from extractors.session import Answer
 
@@ -38,6 +38,7 @@ class FetchedIssue:
     change_count: int | None
     sent_at: datetime
     issue_id: str = ""
+    is_longest: bool = False  # its history, in one of the answers of Cloud that it came in
 
     def __post_init__(self) -> None:
         self.issue_id = self.issue_id or issue_id_of(self.payload)
@@ -50,6 +51,7 @@ class _Group:
     chunks: list[Sequence[int]]
     issues: dict[int, Answer[RawIssues]] = field(default_factory=dict)  # by the chunk's number
     histories: dict[str, list[Raw]] = field(default_factory=dict)
+    longest: set[str] = field(default_factory=set)  # ids of the issues with the longest history in an answer
     lock: threading.Lock = field(default_factory=threading.Lock)
     parts: list[Future[None]] = field(default_factory=list)
     bytes: int = 0  # as sent, when all of it is there
@@ -154,7 +156,7 @@ class Bulk:
         answer = self.bulk_fetch(ids, fields) if self._client.is_cloud else self._fetch_data_center(ids, fields)
         if group.put(number, answer):
             if self._client.is_cloud and any(answer.value.issues for answer in group.issues.values()):
-                group.histories, group.bytes = self._changelogs([str(number) for number in group.ids])
+                group.bytes = self._read_histories(group)
             group.bytes += sum(answer.size for answer in group.issues.values())
             window.arrived(group)
 
@@ -171,7 +173,8 @@ class Bulk:
             if not self._client.is_cloud:
                 return split_changelog(raw, sent_at)
             issue_id = issue_id_of(raw)
-            return FetchedIssue(raw, group.histories.get(issue_id, []), None, sent_at, issue_id)
+            histories = group.histories.get(issue_id, [])
+            return FetchedIssue(raw, histories, None, sent_at, issue_id, issue_id in group.longest)
         except msgspec.ValidationError as error:
             subject, remedy = f"an issue among {group.ids[0]} to {group.ids[-1]}", "This program needs an update"
             raise SchemaChanged(self._client.connection.id, subject, 200, remedy, detail=str(error)) from None
@@ -181,21 +184,22 @@ class Bulk:
         body = {"issueIdsOrKeys": [str(number) for number in ids], "fields": list(fields)}
         return self._client.http.post(f"{self._client.api}/issue/bulkfetch", RawIssues, body)
 
-    def _changelogs(self, ids: Sequence[str]) -> tuple[dict[str, list[Raw]], int]:
-        """Histories by issue id, and their bytes; an issue may be split over pages."""
-        found: dict[str, list[Raw]] = {}
+    def _read_histories(self, group: _Group) -> int:
+        """Histories of the issues of a group; an issue may be split over answers. The bytes of these."""
         size = 0
-        body: dict[str, Any] = {"issueIdsOrKeys": list(ids), "maxResults": CHANGES_PER_PAGE}
+        body: dict[str, Any] = {"issueIdsOrKeys": [str(number) for number in group.ids], "maxResults": CHANGES_PER_PAGE}
         tokens: set[str] = set()
         while True:
             answer = self._client.http.post(f"{self._client.api}/changelog/bulkfetch", ChangeLogPage, body)
             page = answer.value
             size += answer.size
             for log in page.logs:
-                found.setdefault(log.issue_id, []).extend(log.histories)
+                group.histories.setdefault(log.issue_id, []).extend(log.histories)
+            if page.logs:
+                group.longest.add(max(page.logs, key=_length).issue_id)
             token = page.next_page_token
             if not token:
-                return found, size
+                return size
             if token in tokens:
                 raise RepeatedPage(
                     self._client.connection.id,
@@ -250,6 +254,15 @@ class Bulk:
             first, second = self._fetch_data_center(ids[:half], fields), self._fetch_data_center(ids[half:], fields)
             issues = RawIssues([*first.value.issues, *second.value.issues])
             return Answer(issues, first.sent_at, first.headers, first.size + second.size)
+
+
+def _length(log: IssueChangeLog) -> tuple[int, str]:
+    return len(log.histories), scattered(log.issue_id)
+
+
+def scattered(issue_id: str) -> str:
+    """A place among equals that has nothing to do with age."""
+    return issue_id[::-1]
 
 
 class _Id(msgspec.Struct):

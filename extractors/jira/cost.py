@@ -41,7 +41,7 @@ def requests_of(size: Size) -> Mapping[str, int]:
     if size.is_cloud:
         together = math.ceil(size.issues / (BULK * CHUNKS_TOGETHER))
         histories = max(together, math.ceil(size.issues * size.histories / CHANGES_PER_PAGE))
-        histories += max(AUDITED, together)
+        histories += max(AUDITED, histories)
     held = math.ceil(size.issues / max(1, size.boards) / ids_page)
     sprint_pages = math.ceil(size.sprints / max(1, size.scrum_boards) / LIST_PAGE)
     return {

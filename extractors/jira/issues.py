@@ -60,16 +60,10 @@ class IssueLoader:
         self._broken: set[int] = set()
         self.sprints: dict[str, dict[str, Any]] = {}
 
-    def load(
-        self,
-        ids: Sequence[int],
-        after_batch: Callable[[int], None] = lambda _: None,
-        when_read: Callable[[], None] = lambda: None,
-    ) -> None:
+    def load(self, ids: Sequence[int], after_batch: Callable[[int], None] = lambda _: None) -> None:
         """Fetch and land issues, in the order of `ids`; what is not given is a gap until `mend` or a census settles it.
 
-        `after_batch` is called with the last id of every full batch, when all up to it is appended; `when_read` once,
-        when nothing is left to be fetched and the last rows are still to be written.
+        `after_batch` is called with the last id of every full batch, when all up to it is appended.
         """
         done = 0
         with (
@@ -91,7 +85,6 @@ class IssueLoader:
                     after_batch(group[-1])
                 elif len(self._rows) >= ROWS_ISSUES or self._rows.bytes >= ROWS_BYTES:
                     self._append()
-            when_read()
             self._finish(audit)
 
     def mend(self, active: Collection[str]) -> None:
@@ -222,7 +215,7 @@ class IssueLoader:
     def _finish(self, audit: HistoryAudit) -> None:
         """Append the rest of the batch. Then it may be committed: its histories are whole.
 
-        Raises Truncated if they are not. The tool is asked while the files are written, which nobody sees yet.
+        Raises Truncated if they are not. The tool was asked beside all this: nothing of the batch is to be seen yet.
         """
         self._append()
         self._writer.flush()

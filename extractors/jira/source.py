@@ -109,11 +109,10 @@ class _Extraction:
             boards = pool.submit(self._read_of_boards, self._rest)
             owed = WorklogsOwed() if self._asked.is_full else self._cursor.worklogs_owed
             self._worklogs = Worklogs(client, self._writer, owed)
-            self._reading = pool.submit(self._worklogs.read, self._worklogs_since())
+            reading = pool.submit(self._worklogs.read, self._worklogs_since())
             changed, walked, since = self._issues()
             self._land_metadata()
-            self._reading.result()
-            self._worklogs.begin()
+            reading.result()
             boards.result()
         self._boards_and_closing(changed, walked, since)
         self._report.requests = client.requests
@@ -136,11 +135,6 @@ class _Extraction:
         """Everything again where a project is new: its worklogs were left out before."""
         is_new = bool(self._walking[0]) or self._asked.is_full
         return 0 if is_new else self._cursor.worklogs_until
-
-    def _begin_worklogs(self) -> None:
-        """While the last issues are written, if it is known by now what to ask for."""
-        if self._reading.done() and self._reading.exception() is None:
-            self._worklogs.begin()
 
     def _land_metadata(self) -> None:
         """The small streams, once: with the first batch of issues, or with the last."""
@@ -260,7 +254,7 @@ class _Extraction:
             self._land_metadata()
             self._writer.commit(self._stored())
 
-        self._loader.load(ahead, after_batch, self._begin_worklogs)
+        self._loader.load(ahead, after_batch)
         return walked
 
     # -- the rest ----------------------------------------------------------------------------------

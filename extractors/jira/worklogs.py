@@ -7,7 +7,7 @@ The time that an issue itself says was spent tells: where it differs, the issue 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -46,7 +46,6 @@ MOST_ASKED = 1_000  # issues that are asked for their worklogs in one run
 REFUSED = (AccessDenied, AuthError, BadRequest, NotFound, SchemaChanged)
 # The same of an endpoint that is broken or removed; a site that does not answer at all stops the run.
 BROKEN = (*REFUSED, Gone, NotJson, RepeatedPage, Truncated, Unreachable)
-_Fetched = tuple[list[int], tuple[list[Json], int]]  # ids that were asked for; their rows, and how many were given
 
 
 class Worklogs:
@@ -59,7 +58,6 @@ class Worklogs:
         self.until = 0  # where the next run goes on
         self._since = 0
         self._changed_ids: list[int] = []
-        self._fetching: Iterator[_Fetched] | None = None
         self._deleted_ids: list[int] = []
         self._totals: dict[str, int] = {}  # worklogs that Jira has, of the issues that were asked
         self._reason: str | None = None
@@ -90,19 +88,10 @@ class Worklogs:
         self._changed_ids, self._deleted_ids, self.until = [], [], self._since
         self._reason = f"worklogs cannot be read: {short_reason(error)}"
 
-    def begin(self) -> None:
-        """Ask for the first of the worklogs that `read` found, once; `land` takes up what comes in the meantime."""
-        if self._fetching is not None:
-            return
-        ids = list(dict.fromkeys([*self._changed_ids, *self.owed.odd]))
-        chunks = [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
-        self._fetching = in_parallel(self._fetch, chunks, THREADS)
-
     def land(self, commit: Callable[[], None]) -> None:
         """Land what `read` found; the issues that it belongs to are visible by now. `commit` makes rows visible."""
-        self.begin()
         try:
-            odd = self._land(self._fetching or ())
+            odd = self._land(list(dict.fromkeys([*self._changed_ids, *self.owed.odd])))
             self._writer.delete(STREAM, [str(number) for number in self._deleted_ids])
             commit()
             self._delete_orphans()
@@ -142,13 +131,14 @@ class Worklogs:
                 raise RepeatedPage(self._client.connection.id, f"GET {path}", None, remedy, detail=detail)
             since = page.until
 
-    def _land(self, fetching: Iterable[_Fetched]) -> list[int]:
-        """Land worklogs. The ids of those that no row can be made of."""
+    def _land(self, ids: list[int]) -> list[int]:
+        """Land worklogs by id. Those of them that no row can be made of."""
         odd: list[int] = []
-        landed: pa.Array | None = None
-        for chunk, (rows, given) in fetching:
-            if landed is None:
-                landed = self._alive("jira/issues")["record_id"].combine_chunks()
+        if not ids:
+            return odd
+        chunks = [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
+        landed = self._alive("jira/issues")["record_id"].combine_chunks()
+        for chunk, (rows, given) in in_parallel(self._fetch, chunks, THREADS):
             if len(rows) < given:  # an odd one may lack even its id: whatever made no row
                 made = {row["record_id"] for row in rows}
                 odd += [number for number in chunk if str(number) not in made]

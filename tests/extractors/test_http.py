@@ -355,7 +355,9 @@ def test_a_quota_stops_the_host_and_a_burst_only_the_endpoint() -> None:
 )
 def test_more_calls_at_once_until_the_host_shows_a_limit(status: int, headers: dict[str, str], left: int) -> None:
     one, _ = limiter()
-    assert one.width == 10
+    for _ in range(20):
+        one.timed("GET /a", 0.2, is_good=False)
+    assert one.width == 10, "answers that are errors make no room"
     for width in [*range(11, 21), 20]:
         one.timed("GET /a", 0.2)
         assert one.width == width

@@ -212,16 +212,40 @@ def test_cut_histories_are_noticed(sandbox: Sandbox, tmp_path: Path, flavour: st
     assert_landed(tmp_path, url)
 
 
-@pytest.mark.parametrize("after", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("issues", "histories", "after"), [(10, 10_000, 0), (10, 10_000, 2), (100, 100, 1), (100, 100, 4)]
+)
 def test_one_cut_answer_of_many_is_noticed(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, issues: int, histories: int, after: int
 ) -> None:
     """What is left of its histories leads to the issues' statuses, and is none of the longest of the load."""
-    monkeypatch.setattr("extractors.jira.bulk.BULK", 10)
+    monkeypatch.setattr("extractors.jira.bulk.BULK", issues)
+    monkeypatch.setattr("extractors.jira.bulk.CHANGES_PER_PAGE", histories)
     sandbox.faults({"match": "changelog/bulkfetch", "kind": "truncate_changelog", "keep": 3, "after": after})
-    with pytest.raises(Truncated, match="It gave 3 histories of issue"):
+    with pytest.raises(Truncated, match=r"It gave \d+ histories of issue"):
         extract(tmp_path, jira(sandbox.cloud))
     assert landed_issues(Landing(tmp_path)) == {}
+    sandbox.faults()
+    extract(tmp_path, jira(sandbox.cloud))
+    assert_landed(tmp_path, sandbox.cloud)
+
+
+def test_no_batch_with_a_cut_answer_is_committed(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches before it are; the tool is slow to tell how many changes there are."""
+    monkeypatch.setattr("extractors.jira.bulk.BULK", 5)
+    monkeypatch.setattr("extractors.jira.bulk.CHUNKS_TOGETHER", 1)
+    monkeypatch.setattr("extractors.jira.issues.BATCH_ISSUES", 10)
+    sandbox.faults(
+        {"match": "changelog/bulkfetch", "kind": "truncate_changelog", "keep": 3, "after": 8, "times": None},
+        {"match": "issue/[0-9]+/changelog", "kind": "slow", "seconds": 0.3, "times": None},
+    )
+    with pytest.raises(Truncated):
+        extract(tmp_path, jira(sandbox.cloud))
+    landed, held = landed_issues(Landing(tmp_path)), held_by_source(sandbox.cloud)
+    assert 0 < len(landed) < len(held)
+    assert landed == {number: held[number] for number in landed}
     sandbox.faults()
     extract(tmp_path, jira(sandbox.cloud))
     assert_landed(tmp_path, sandbox.cloud)
