@@ -131,7 +131,7 @@ class Life:
 
     def delete(self, issue: Issue) -> None:
         """No history tells of it, and no search."""
-        forget_issues(self.store, [self.issues.pop(issue.number).number])
+        self._forget(issue)
 
     def hide(self, issue: Issue) -> None:
         """The account may not see it any more: the same silence."""
@@ -156,6 +156,10 @@ class Life:
         issue.updated = self.now
         self._write(issue)
 
+    def _forget(self, issue: Issue) -> None:
+        with self.store.transaction():
+            forget_issues(self.store, [self.issues.pop(issue.number).number])
+
     def _write(self, issue: Issue) -> None:
         histories = [
             b"%013d %b" % (milliseconds(at), msgspec.json.encode(_history(number, at, items)))
@@ -170,8 +174,9 @@ class Life:
             row, msgspec.json.encode(_document(issue, self._more(issue))), histories, keys, issue.sprints, [], [],
             issue.worklogs,
         )  # fmt: skip
-        forget_issues(self.store, [issue.number])
-        self.store.write(rows_of([rendered], self.store.packings))
+        with self.store.transaction():  # a search meanwhile finds the issue as it was, not none
+            forget_issues(self.store, [issue.number])
+            self.store.write(rows_of([rendered], self.store.packings))
 
 
 def _status(number: str) -> Json:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.model import Tool
-from sandbox.render.jira_stored import forget_issues
 from sandbox.render.jira_words import flavour_of
 from sandbox.store import BASE, Store
 from tests.extractors.jira_life import Issue, Life, history_item
@@ -110,7 +109,7 @@ class SiteLife(Life):
 
     def _vanish(self, issue: Issue) -> None:
         self.unseen.add(issue.number)
-        forget_issues(self.store, [self.issues.pop(issue.number).number])
+        self._forget(issue)
 
     def show(self) -> None:
         before = set(self.hidden)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -94,13 +95,14 @@ def test_issues_that_change_between_pages_are_neither_lost_nor_doubled(
     life, url = site
     monkeypatch.setattr("extractors.jira.search.IDS_PER_PAGE", 3)
     monkeypatch.setattr("extractors.jira.key_walk.PAGE", 3)
-    post = SourceClient.post
+    lock, post = threading.Lock(), SourceClient.post
 
     def post_and_bump(client: SourceClient, path: str, *rest: Any) -> Any:
         answer = post(client, path, *rest)
         if path.endswith(("/search/jql", "/search")):
-            life.at(life.now + timedelta(seconds=1))
-            life.change(next(iter(life.issues.values())))
+            with lock:  # projects are walked side by side
+                life.at(life.now + timedelta(seconds=1))
+                life.change(next(iter(life.issues.values())))
         return answer
 
     monkeypatch.setattr(SourceClient, "post", post_and_bump)
