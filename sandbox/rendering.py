@@ -40,11 +40,18 @@ def store_path(home: Path, tool: Tool) -> Path:
 
 
 def ensure(
-    home: Path, seed: int | None = None, items: int | None = None, *, story: Path | None = None, say: Say = silent
+    home: Path,
+    seed: int | None = None,
+    items: int | None = None,
+    *,
+    now: datetime | None = None,
+    story: Path | None = None,
+    say: Say = silent,
 ) -> None:
     """Simulates the organisation if `home` holds none, and renders what is not rendered yet.
 
     `seed` and `items` None: those of the organisation that is there, else USUAL_SEED and USUAL_ITEMS.
+    `now` (aware): a new organisation has lived until then, and its clock stands there; None: until today.
     `story`: a file that tells what happened instead (`story.py`).
     Raises SandboxError if `home` holds an organisation of another seed, size or story, or of an earlier version.
     """
@@ -53,7 +60,7 @@ def ensure(
         if story is not None:
             _tell(story, home)
         elif not (home / "organisation.sqlite").exists():
-            _simulate(home, USUAL_SEED if seed is None else seed, USUAL_ITEMS if items is None else items, say)
+            _simulate(home, USUAL_SEED if seed is None else seed, USUAL_ITEMS if items is None else items, now, say)
         with _opened(home) as organised:
             there = (organised.seed, organised.size)
         asked = (there[0] if seed is None else seed, there[1] if items is None else items)
@@ -66,10 +73,10 @@ def ensure(
         _render(home, say)
 
 
-def _simulate(home: Path, seed: int, items: int, say: Say) -> None:
+def _simulate(home: Path, seed: int, items: int, now: datetime | None, say: Say) -> None:
     say(f"Simulating {items:,} items (seed {seed}) …")
     progress = Progress(say, "Simulated", items)
-    organisation.simulate(seed, items, datetime.now(UTC), home, progress)
+    organisation.simulate(seed, items, now or datetime.now(UTC), home, progress, clock_stands=now is not None)
     progress.end()
 
 

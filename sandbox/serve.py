@@ -1,6 +1,7 @@
 """The sandbox as a program: simulates, renders, serves and advances one organisation, or replays real records.
 
     python -m sandbox.serve --home DIR [--seed 1] [--items 2000] [--port-base 8771] [--latency-ms 0] [--faults FILE]
+                            [--now INSTANT]
     python -m sandbox.serve --home DIR --story FILE
     python -m sandbox.serve --replay DIR [--flavour cloud|dc] [--port 8771]
 
@@ -21,6 +22,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -70,6 +72,7 @@ def serve(
     *,
     seed: int | None = None,
     items: int | None = None,
+    now: datetime | None = None,
     story: Path | None = None,
     port_base: int = PORT_BASE,
     latency_ms: float = 0,
@@ -78,12 +81,12 @@ def serve(
 ) -> None:
     """Simulates and renders what is missing, then serves until SIGTERM or SIGINT.
 
-    `seed` and `items` None: the organisation that `home` holds, else the usual one; `story`: a file that tells what
-    happened instead (see `ensure`).
+    `seed` and `items` None: the organisation that `home` holds, else the usual one; `now`: where the clock of a new one
+    stands; `story`: a file that tells what happened instead (see `ensure`).
     Raises SandboxError, FaultError or PortInUseError; each says in one paragraph what to do.
     """
     control = Control(load_faults(faults), latency_ms)
-    ensure(home, seed, items, story=story, say=say)
+    ensure(home, seed, items, now=now, story=story, say=say)
     stores = {tool: _open(home, tool) for tool in _OFFSETS if store_path(home, tool).exists()}
     sites = [_served(tool, store, port_base + _OFFSETS[tool]) for tool, store in stores.items()]
     first = next(site.now for site in sites)
@@ -174,12 +177,13 @@ def start_background(
     *,
     seed: int | None = None,
     items: int | None = None,
+    now: datetime | None = None,
     port_base: int = PORT_BASE,
     latency_ms: float = 0,
 ) -> Serving:
     """Starts a sandbox of its own process and waits until it answers; one that serves already is taken as it is.
 
-    `seed` and `items` as for `serve`. It ends with this process, however that ends.
+    `seed`, `items` and `now` as for `serve`. It ends with this process, however that ends.
     Its messages go to `home/serve.log`. Raises SandboxError with the last of them if it does not come up.
     """
     if found := running(home):
@@ -191,6 +195,7 @@ def start_background(
     ]  # fmt: skip
     command += [] if seed is None else ["--seed", str(seed)]
     command += [] if items is None else ["--items", str(items)]
+    command += [] if now is None else ["--now", now.isoformat()]
     log = home / "serve.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True)
@@ -228,6 +233,13 @@ def _end_with_stdin() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _instant(text: str) -> datetime:
+    told = datetime.fromisoformat(text)
+    if told.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} has no time zone; write 2026-11-20T12:00:00+00:00")
+    return told
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.serve", description="Serves the sandbox on loopback.")
@@ -237,6 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port-base", type=int, default=PORT_BASE)
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--faults", type=Path)
+    parser.add_argument("--now", type=_instant, help="with a time zone; a new organisation's clock stands there")
     parser.add_argument("--story", type=Path)
     parser.add_argument("--replay", type=Path)
     parser.add_argument("--flavour", choices=["cloud", "dc"])
@@ -257,8 +270,8 @@ def main(arguments: list[str] | None = None) -> int:
         if given.replay:
             serve_replay(given.replay, flavour=given.flavour, port=given.port, **common)
         else:
-            asked = {"seed": given.seed, "items": given.items, "story": given.story, "port_base": given.port_base}
-            serve(given.home, **asked, **common)
+            asked = {"seed": given.seed, "items": given.items, "now": given.now, "story": given.story}
+            serve(given.home, port_base=given.port_base, **asked, **common)
     except (SandboxError, ReplayError, FaultError, PortInUseError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -25,8 +25,8 @@ AUDITED = 8  # histories of a load that are counted; of a large one more: at lea
 class HistoryAudit:
     """Counts the longest histories of a load of `expected` issues, beside whatever is done with them meanwhile.
 
-    A cut hits the longest of an answer first, so that one tells about all. It is a sample: of equally long ones any is
-    taken, and that one may be whole.
+    A cut hits the longest of an answer first, so that one tells about all. It is a sample: of equally long ones three
+    are taken, and all of them may be whole.
     """
 
     def __init__(self, client: JiraClient, bulk: Bulk, expected: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -27,6 +28,7 @@ BYTES_AHEAD = 96 * 1024 * 1024  # of all these chunks; of large issues they are 
 CHUNKS_UNKNOWN = 10  # under way until the first has arrived; then five more for each, as their size is known
 DC_ISSUES_PER_PAGE = 50  # with full histories
 CHANGES_PER_PAGE = 10_000
+EQUALS = 3  # of the longest histories of an answer that are counted, where several are equally long
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class _Group:
     chunks: list[Sequence[int]]
     issues: dict[int, Answer[RawIssues]] = field(default_factory=dict)  # by the chunk's number
     histories: dict[str, list[Raw]] = field(default_factory=dict)
-    longest: set[str] = field(default_factory=set)  # ids of the issues with the longest history in an answer
+    longest: set[str] = field(default_factory=set)  # ids of the issues with the longest histories in an answer
     lock: threading.Lock = field(default_factory=threading.Lock)
     parts: list[Future[None]] = field(default_factory=list)
     bytes: int = 0  # as sent, when all of it is there
@@ -196,7 +198,7 @@ class Bulk:
             for log in page.logs:
                 group.histories.setdefault(log.issue_id, []).extend(log.histories)
             if page.logs:
-                group.longest.add(max(page.logs, key=_length).issue_id)
+                group.longest |= _longest(page.logs)
             token = page.next_page_token
             if not token:
                 return size
@@ -256,8 +258,11 @@ class Bulk:
             return Answer(issues, first.sent_at, first.headers, first.size + second.size)
 
 
-def _length(log: IssueChangeLog) -> tuple[int, str]:
-    return len(log.histories), scattered(log.issue_id)
+def _longest(logs: Sequence[IssueChangeLog]) -> set[str]:
+    """Issues with the longest history of an answer. A cut leaves several equally long, and one of them may be whole."""
+    most = max(len(log.histories) for log in logs)
+    equals = (log.issue_id for log in logs if len(log.histories) == most)
+    return set(heapq.nsmallest(EQUALS, equals, key=scattered))
 
 
 def scattered(issue_id: str) -> str:

@@ -5,6 +5,7 @@ Asks what an extraction asks, once of each kind: a token may have the scope of o
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from extractors.jira.worklogs import check_worklogs
 T = TypeVar("T")
 Json = dict[str, Any]
 SAMPLE = 50  # issues that are read with their histories
+PROJECTS = 10  # that they are of
 SERVICE = "service_desk"  # the type of Jira Service Management's projects
 _FIELD_MEANING = {
     "sprint": "sprint membership",
@@ -81,7 +83,7 @@ class _Check:
             yield CheckLine("ok", "first load", told(self.size))
 
     def _issues(self, projects: Mapping[str, Json]) -> Iterator[CheckLine]:
-        """One count, one search, and one bulk call for issues and their histories."""
+        """One count, a search in some projects, and one bulk call for issues and their histories."""
         search = Search(self.client)
         count, refused = _try("number of issues", lambda: search.approximate_count(in_projects(projects)))
         yield from refused
@@ -102,13 +104,12 @@ class _Check:
             yield CheckLine("ok", "issues", f"can be read with their histories, {1 / share:,.0f} a second and call")
 
     def _sample(self, search: Search, project_ids: list[str]) -> list[int]:
-        """Ids of the first page of the first project that has issues."""
+        """Ids out of the first pages of some projects: what teams log and change differs from one to the next."""
         walk = search.walk if self.client.is_cloud else search.walk_keys
-        for project_id in project_ids[:10]:
-            page = next(walk(in_projects([project_id])), [])
-            if page:
-                return sorted(int(issue.id) for issue in page[:: max(1, len(page) // SAMPLE)])[:SAMPLE]
-        return []
+        ids: list[int] = []
+        for project_id in project_ids[:: math.ceil(len(project_ids) / PROJECTS)]:
+            ids += sorted(int(issue.id) for issue in next(walk(in_projects([project_id])), []))
+        return ids[:: math.ceil(len(ids) / SAMPLE) or 1]
 
     def _site(self, projects: Mapping[str, Json]) -> Iterator[CheckLine]:
         """Boards with sprints and filters, fields, and what customers say."""

@@ -133,10 +133,19 @@ def _unnoticed(more: int) -> None:
     """Nobody watches."""
 
 
-def simulate(seed: int, items: int, until: datetime, home: Path, progress: Callable[[int], None] = _unnoticed) -> None:
+def simulate(
+    seed: int,
+    items: int,
+    until: datetime,
+    home: Path,
+    progress: Callable[[int], None] = _unnoticed,
+    *,
+    clock_stands: bool = False,
+) -> None:
     """Found the organisation and let it live until `until` (aware). Replaces what `home` holds of an earlier one.
 
-    `progress` is told how many more items there are, every now and then.
+    `progress` is told how many more items there are, every now and then. `clock_stands`: its sites stay at `until`
+    until somebody advances them.
     """
     home.mkdir(parents=True, exist_ok=True)
     path, building = home / storage.FILE_NAME, home / f"{storage.FILE_NAME}.building"
@@ -151,7 +160,7 @@ def simulate(seed: int, items: int, until: datetime, home: Path, progress: Calla
             progress(len(result.items))
         first = to_datetime(now)
         about = {"format": storage.FORMAT, "plan": plan, "now": now, "version": 1, "first_until": first}
-        storage.put_about(connection, about)
+        storage.put_about(connection, about | {"clock_stands": clock_stands})
         connection.execute("commit")
         storage.index(connection)
     building.replace(path)

@@ -60,6 +60,11 @@ def people_in(item: Item) -> Iterator[int]:
     yield item.deleted_by or 0
 
 
+def releases_in(item: Item) -> list[int]:
+    """Ids of the releases that an item's document shows."""
+    return split_ids(item.current.get("release"))
+
+
 def batched(things: Iterable[T], size: int) -> Iterator[Sequence[T]]:
     """Lists of at most `size` (itertools has it from Python 3.12 on)."""
     iterator = iter(things)

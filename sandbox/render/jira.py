@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sandbox.model import Item, Site
 from sandbox.packing import Packings
-from sandbox.render.common import Clock, batched, people_in
+from sandbox.render.common import Clock, batched, people_in, releases_in
 from sandbox.render.jira_item import Issues, RenderedIssue
 from sandbox.render.jira_site import put_site
 from sandbox.render.jira_stored import (
@@ -61,17 +61,18 @@ def render_changes(
 ) -> None:
     """What happened since version `before`: changed items again, deleted ones away, and what only looks different.
 
-    Closing a sprint or renaming a status or a person changes how issues look that nobody touched, and leaves their
-    `updated` alone, as in Jira. `items` gives the items changed since a version, or all.
+    Closing a sprint, releasing a version or renaming a status or a person changes how issues look that nobody touched,
+    and leaves their `updated` alone, as in Jira. `items` gives the items changed since a version, or all.
     """
     renderer = Renderer(site, keys)
     words = renderer.words
-    sprints, statuses, people = (_looks(store, kind) for kind in ("sprint", "status", "user"))
+    sprints, statuses, people, versions = (_looks(store, kind) for kind in ("sprint", "status", "user", "version"))
     linked: set[int] = set()
     with store.transaction():
         put_site(store, site)
         changed_people = _people(site, people, _looks(store, "user"))
-        for chunk in batched(_changed_items(items, before, changed_people), CHUNK):
+        changed_versions = set(_changed(versions, _looks(store, "version")))
+        for chunk in batched(_changed_items(items, before, changed_people, changed_versions), CHUNK):
             numbers = [item.item_id for item in chunk]
             linked |= linked_with(store, numbers)
             forget_issues(store, numbers)
@@ -84,16 +85,19 @@ def render_changes(
 
 
 def _changed_items(
-    items: Callable[[int | None], Iterable[Item]], before: int, changed_people: set[int]
+    items: Callable[[int | None], Iterable[Item]], before: int, changed_people: set[int], changed_versions: set[int]
 ) -> Iterator[Item]:
-    """Changed items, and those that show people who look different now."""
+    """Changed items, and those that show people or versions that look different now."""
     done: set[int] = set()
     for item in items(before):
         done.add(item.item_id)
         yield item
-    if changed_people:
-        others = (item for item in items(None) if item.item_id not in done)
-        yield from (item for item in others if not changed_people.isdisjoint(people_in(item)))
+    if changed_people or changed_versions:
+        for item in items(None):
+            if item.item_id not in done and not (
+                changed_people.isdisjoint(people_in(item)) and changed_versions.isdisjoint(releases_in(item))
+            ):
+                yield item
 
 
 def _people(site: Site, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> set[int]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from sandbox.model import Item, Link, Satisfaction, Worklog
-from sandbox.render.common import milliseconds, named_id, number, split_ids
+from sandbox.render.common import milliseconds, named_id, number, releases_in, split_ids
 from sandbox.render.jira_history import SECONDS_PER_HOUR, Histories
 from sandbox.render.jira_words import IMPEDIMENT, PRIORITIES, RESOLUTIONS, TYPES, Words, user_id
 from sandbox.store import BASE
@@ -56,7 +56,7 @@ class Issues:
             histories=self._histories.lines(item),
             keys=[*item.former_keys, item.key],
             sprint_ids=split_ids(item.current.get("sprint")),
-            version_ids=split_ids(item.current.get("release")),
+            version_ids=releases_in(item),
             links=item.links,
             worklogs=item.worklogs,
             satisfaction=item.satisfaction,
@@ -97,7 +97,7 @@ class Issues:
             "creator": creator,
             "labels": (now.get("labels") or "").split(),
             "components": [],
-            "fixVersions": [self._version(release) for release in split_ids(now.get("release"))],
+            "fixVersions": [self._version(release) for release in releases_in(item)],
             "versions": [],
             "duedate": None,
             "environment": None,

@@ -95,7 +95,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
 def test_the_nightly_census_tries_again_until_the_source_is_there_and_publishes(office: Office):
     workspace, port = office.workspace, office.port
     with ThreadPoolExecutor(1) as pool:
-        census = pool.submit(office.execute, "census", census=True, retry_seconds=10)
+        census = pool.submit(office.execute, "census", census=True, retry_seconds=10, transient_retries=4)
         wait_for_a_failed_read(workspace)
         with serving(workspace, port, "--items", "60", "--port-base", str(port)):
             status, said = census.result()

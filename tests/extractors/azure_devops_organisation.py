@@ -7,6 +7,7 @@ tokens, identities, soft deletion with a recycle bin, WIQL with its limit, batch
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,6 +60,7 @@ class Organisation:
         self.types = {"User Story": ["New", "Active", "Closed", "Removed"]}
         self.processes: dict[str, dict[str, dict[str, str]]] = {}  # process -> type -> state -> category
         self.faults: list[Callable[[str, str], None]] = []
+        self.answering = threading.local()  # `request`: what this thread answers, with its query
 
     def add_project(self, name: str, *teams: str) -> None:
         guid = f"aaaaaaaa-0000-0000-0000-{len(self.projects):012d}"

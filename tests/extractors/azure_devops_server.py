@@ -35,6 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         path = unquote(parts.path).removeprefix(self.organisation.base)
         self.organisation.requests.append(f"{self.command} {self.path}")
+        self.organisation.answering.request = self.path
         try:
             if path.endswith("/oauth2/v2.0/token"):
                 self.send(200, self.sign_in(parse_qs(raw.decode())), {})

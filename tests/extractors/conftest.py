@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from extractors import limiter as limiters
 from tests.extractors.azure_devops_server import ANN, AzureDevOpsServer, Organisation
 from tests.extractors.azure_devops_site import Site
+
+
+@pytest.fixture(autouse=True)
+def _no_old_limiters() -> None:
+    """A port may come again, and what was learnt of its last server shall not."""
+    limiters._limiters.clear()
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ class Life:
         self._numbers = dict.fromkeys(PROJECTS, 0)
         store.set_meta("flavour", tool.value)
         store.set_meta("time_zone", zone)
+        store.set_meta("clock", "stands")
         self._put_site()
         self.at(now)
 

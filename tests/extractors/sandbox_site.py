@@ -19,6 +19,7 @@ import requests
 from extractors.connection import JiraConnection, Secret
 from extractors.landing import Landing
 from tests.ports import free_ports
+from tests.sandbox.serving import PRESENT
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +64,7 @@ def served(home: Path, *, items: int = 300, seed: int = 7, arguments: Sequence[s
         command += [*arguments, "--port", str(base)]
     else:
         command += ["--home", str(home), "--items", str(items), "--seed", str(seed), "--port-base", str(base)]
+        command += ["--now", PRESENT.isoformat()]
     log = (home.parent / f"{home.name}.log").open("w")
     process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, text=True)
     try:

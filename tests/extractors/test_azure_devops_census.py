@@ -50,7 +50,7 @@ def test_a_broken_recycle_bin_is_named_and_nothing_in_it_counts_as_destroyed(
     organisation.bin[2] = entry
 
     def down(_: str, path: str) -> None:
-        if "recyclebin" in path and "ids=" in organisation.requests[-1]:
+        if "recyclebin" in path and "ids=" in organisation.answering.request:
             raise Fault(500, {"message": "down"})
 
     organisation.faults = [down]

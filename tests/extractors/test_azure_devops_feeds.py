@@ -160,7 +160,7 @@ def test_a_token_that_is_refused_starts_the_feed_again(site: Site, organisation:
     organisation.change(3, **{"System.State": "Closed"})
 
     def refuse(_: str, path: str) -> None:
-        if "workitemrevisions" in path and "continuationToken=40" in organisation.requests[-1]:
+        if "workitemrevisions" in path and "continuationToken=40" in organisation.answering.request:
             raise Fault(400, {"message": "VS402429: The continuation token is not valid."})
 
     organisation.faults = [refuse]
@@ -200,7 +200,7 @@ def test_a_full_reread_that_was_cut_off_goes_on_where_it_stopped(
     site.run()
 
     def cut(_: str, path: str) -> None:
-        if "workitemrevisions" in path and "continuationToken=25" in organisation.requests[-1]:
+        if "workitemrevisions" in path and "continuationToken=25" in organisation.answering.request:
             raise Fault(500, {"message": "down"})
 
     for is_full in (True, False):

@@ -213,15 +213,27 @@ def test_cut_histories_are_noticed(sandbox: Sandbox, tmp_path: Path, flavour: st
 
 
 @pytest.mark.parametrize(
-    ("issues", "histories", "after"), [(10, 10_000, 0), (10, 10_000, 2), (100, 100, 1), (100, 100, 4)]
+    ("issues", "histories", "place", "after"),
+    [(10, 10_000, 0.15, 0), (10, 10_000, 0.55, 0), (100, 100, 0.55, 5), (100, 50, 0.55, 8)],
 )
 def test_one_cut_answer_of_many_is_noticed(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, issues: int, histories: int, after: int
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    issues: int,
+    histories: int,
+    place: float,
+    after: int,
 ) -> None:
-    """What is left of its histories leads to the issues' statuses, and is none of the longest of the load."""
+    """What is left of its histories leads to the issues' statuses, and is none of the longest of the load.
+
+    It is the answer, or a later page of it, about the issue at that place: whenever it is asked for.
+    """
     monkeypatch.setattr("extractors.jira.bulk.BULK", issues)
     monkeypatch.setattr("extractors.jira.bulk.CHANGES_PER_PAGE", histories)
-    sandbox.faults({"match": "changelog/bulkfetch", "kind": "truncate_changelog", "keep": 3, "after": after})
+    ids = sorted(held_by_source(sandbox.cloud), key=int)
+    cut = {"match": "changelog/bulkfetch", "kind": "truncate_changelog", "keep": 3}
+    sandbox.faults(cut | {"asks": f'"{ids[int(len(ids) * place)]}"', "after": after})
     with pytest.raises(Truncated, match=r"It gave \d+ histories of issue"):
         extract(tmp_path, jira(sandbox.cloud))
     assert landed_issues(Landing(tmp_path)) == {}
@@ -237,8 +249,10 @@ def test_no_batch_with_a_cut_answer_is_committed(
     monkeypatch.setattr("extractors.jira.bulk.BULK", 5)
     monkeypatch.setattr("extractors.jira.bulk.CHUNKS_TOGETHER", 1)
     monkeypatch.setattr("extractors.jira.issues.BATCH_ISSUES", 10)
+    ids = sorted(held_by_source(sandbox.cloud), key=int)
+    late = f'"{ids[len(ids) * 2 // 3]}"'  # its chunk is cut, whenever it is asked for
     sandbox.faults(
-        {"match": "changelog/bulkfetch", "kind": "truncate_changelog", "keep": 3, "after": 8, "times": None},
+        {"match": "changelog/bulkfetch", "asks": late, "kind": "truncate_changelog", "keep": 3, "times": None},
         {"match": "issue/[0-9]+/changelog", "kind": "slow", "seconds": 0.3, "times": None},
     )
     with pytest.raises(Truncated):
@@ -333,7 +347,7 @@ from extractors.jira.source import JiraSource
 from extractors.landing import Batch, Landing, Run
 from tests.extractors.sandbox_site import jira
 issues.BATCH_ISSUES = bulk.CHUNKS_TOGETHER = 1  # a batch per chunk
-bulk.BULK = bulk.DC_ISSUES_PER_PAGE = 20
+bulk.BULK = bulk.DC_ISSUES_PER_PAGE = 5
 committed = Batch.commit
 def commit(self, cursor, *, is_final):
     committed(self, cursor, is_final=is_final)

@@ -147,7 +147,7 @@ class MovingDesk(ListDesk):
     def replies(self, form: str) -> Sequence[Reply]:
         self.looks += 1
         if self.looks == 2:
-            self.all[10].modified_at = datetime.now(UTC).replace(microsecond=0)
+            self.all[10].modified_at = self.now.replace(microsecond=0)
         return super().replies(form)
 
 

@@ -11,5 +11,5 @@ from tests.sandbox.serving import Sandbox, serving_organisation
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with serving_organisation(tmp_path_factory.mktemp("sandbox"), items=600) as served:
+    with serving_organisation(tmp_path_factory.mktemp("sandbox"), items=600, seed=3) as served:
         yield served

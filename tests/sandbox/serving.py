@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import requests
 
 from sandbox.serve import Serving, start_background
 from tests.ports import free_ports
+
+PRESENT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+"""Where the clock of simulated organisations stands: they are the same in every run, on whatever day it takes place."""
 
 
 @dataclass
@@ -71,7 +75,7 @@ class Sandbox:
 
 @contextmanager
 def serving_organisation(home: Path, *, items: int, seed: int = 1) -> Iterator[Sandbox]:
-    serving = start_background(home, seed=seed, items=items, port_base=free_ports(4))
+    serving = start_background(home, seed=seed, items=items, now=PRESENT, port_base=free_ports(4))
     try:
         yield Sandbox(home, serving)
     finally:

@@ -17,13 +17,13 @@ import pytest
 import requests
 from python_calamine import CalamineWorkbook
 
-from sandbox import serve
+from sandbox import organisation, serve
 from sandbox.model import Tool
 from sandbox.organisation import Organisation
 from sandbox.rendering import SandboxError, advance, ensure
 from sandbox.serve import running, start_background
 from tests.ports import free_ports
-from tests.sandbox.serving import Sandbox, Site, replaying, serving_organisation, stop
+from tests.sandbox.serving import PRESENT, Sandbox, Site, replaying, serving_organisation, stop
 
 APACHE = Path(__file__).resolve().parents[3] / "shared" / "data" / "jira_apache"
 needs_records = pytest.mark.skipif(not APACHE.is_dir(), reason="needs the real records beside the project")
@@ -101,12 +101,26 @@ def test_an_advanced_store_equals_one_rendered_at_once(advanced: Any, tmp_path: 
         stop(serving.pid)
 
 
-def test_the_clock_runs_ahead(advanced: Any) -> None:
+def test_a_clock_that_stands_is_moved_by_advances_alone(advanced: Any) -> None:
     served, *_ = advanced
     for name in ("jira_cloud", "jira_dc", "azure_devops"):
         date = served.site(name).call("GET", "/").headers["date"]
         sent = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
-        assert sent > datetime.now(UTC) + timedelta(days=20)
+        assert sent == PRESENT + timedelta(days=21)
+
+
+def test_a_clock_that_goes_is_never_behind_the_wall_clock(tmp_path: Path) -> None:
+    """And ahead of it when the organisation was advanced."""
+    for days in (-30, 30):
+        home, told = tmp_path / str(days), datetime.now(UTC) + timedelta(days=days)
+        organisation.simulate(7, 60, told, home)
+        serving = start_background(home, port_base=free_ports(4))
+        try:
+            date = requests.get(serving.urls["jira_cloud"], timeout=30).headers["date"]
+        finally:
+            stop(serving.pid)
+        sent = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+        assert abs(sent - max(told, datetime.now(UTC))) < timedelta(minutes=1)
 
 
 def test_revisions_only_come(advanced: Any) -> None:
@@ -193,8 +207,6 @@ def test_documents_of_an_earlier_version_are_made_anew(tmp_path: Path) -> None:
 def test_documents_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
     homes = [tmp_path / name for name in ("one", "two")]
     until = datetime(2026, 6, 1, tzinfo=UTC)
-    from sandbox import organisation
-
     for home in homes:
         home.mkdir()
         organisation.simulate(7, 150, until, home)
