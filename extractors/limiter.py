@@ -186,13 +186,13 @@ class HostLimiter:
         return seconds
 
     def _refused(self, endpoint: str, seconds: float | None, headers: Mapping[str, str]) -> float | None:
-        self.throttled_count += 1
         with self._room:
             self._width = max(NARROWEST, self._width / 2)
         self.slow_down()
         if seconds is not None:
             is_burst = "burst" in headers.get("RateLimit-Reason", "")
             self.block(seconds, endpoint if is_burst else None)
+        self.throttled_count += 1  # when it is in force
         return seconds
 
 

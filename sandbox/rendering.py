@@ -53,7 +53,8 @@ def ensure(
     `seed` and `items` None: those of the organisation that is there, else USUAL_SEED and USUAL_ITEMS.
     `now` (aware): a new organisation has lived until then, and its clock stands there; None: until today.
     `story`: a file that tells what happened instead (`story.py`).
-    Raises SandboxError if `home` holds an organisation of another seed, size or story, or of an earlier version.
+    Raises SandboxError if `home` holds an organisation of another seed, size or story, one whose clock goes though
+    `now` is given, or one of an earlier version.
     """
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / "sandbox.lock"):
@@ -62,13 +63,18 @@ def ensure(
         elif not (home / "organisation.sqlite").exists():
             _simulate(home, USUAL_SEED if seed is None else seed, USUAL_ITEMS if items is None else items, now, say)
         with _opened(home) as organised:
-            there = (organised.seed, organised.size)
+            there, stands = (organised.seed, organised.size), organised.clock_stands
         asked = (there[0] if seed is None else seed, there[1] if items is None else items)
         if asked != there:
             raise SandboxError(
                 f"{home} holds an organisation of {there[1]:,} items with seed {there[0]}, not of {asked[1]:,} with "
                 f"seed {asked[0]}. Leave --items and --seed out to go on with it, or remove the folder to have a new "
                 "one simulated."
+            )
+        if now is not None and not stands:
+            raise SandboxError(
+                f"{home} holds an organisation whose clock goes on. Leave --now out, or remove the folder to have "
+                "a new one simulated."
             )
         _render(home, say)
 

@@ -258,6 +258,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--until-stdin-ends", action="store_true", help="end when the program that started this one ends"
     )
     given = parser.parse_args(arguments)
+    if given.now and (given.story or given.replay):
+        parser.error("--now is for a simulated organisation: a story tells its own time, and real records have theirs")
     if given.until_stdin_ends:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
 

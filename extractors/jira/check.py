@@ -15,7 +15,7 @@ import msgspec
 
 from extractors.connection import CheckLine
 from extractors.decoding import decode
-from extractors.errors import AuthError, ExtractError
+from extractors.errors import AccessDenied, AuthError, BadRequest, ExtractError, NotFound
 from extractors.jira.bulk import Bulk, FetchedIssue
 from extractors.jira.client import JiraClient
 from extractors.jira.cost import Size, told
@@ -88,8 +88,9 @@ class _Check:
         count, refused = _try("number of issues", lambda: search.approximate_count(in_projects(projects)))
         yield from refused
         self.size = replace(self.size, issues=count or 0)
-        ids, refused = _try("search", lambda: self._sample(search, list(projects)))
-        yield from refused or [CheckLine("ok", "search", "ids of issues can be read")]
+        unread: list[CheckLine] = []
+        ids, refused = _try("search", lambda: self._sample(search, projects, unread))
+        yield from [*unread, *refused] or [CheckLine("ok", "search", "ids of issues can be read")]
         if not ids:
             return
         started = time.perf_counter()
@@ -103,12 +104,26 @@ class _Check:
             self.size = replace(self.size, histories=histories, worklogs=worklogs, issue_seconds=share)
             yield CheckLine("ok", "issues", f"can be read with their histories, {1 / share:,.0f} a second and call")
 
-    def _sample(self, search: Search, project_ids: list[str]) -> list[int]:
-        """Ids out of the first pages of some projects: what teams log and change differs from one to the next."""
+    def _sample(self, search: Search, projects: Mapping[str, Json], unread: list[CheckLine]) -> list[int]:
+        """Ids out of the first pages of some projects: what teams log and change differs from one to the next.
+
+        Projects that are refused go to `unread`; for them and for empty ones others are asked.
+        """
         walk = search.walk if self.client.is_cloud else search.walk_keys
-        ids: list[int] = []
-        for project_id in project_ids[:: math.ceil(len(project_ids) / PROJECTS)]:
-            ids += sorted(int(issue.id) for issue in next(walk(in_projects([project_id])), []))
+        read = [project_id for project_id, project in projects.items() if not project.get("archived")]
+        step = math.ceil(len(read) / PROJECTS) or 1
+        pages: list[list[int]] = []
+        for project_id in [one for start in range(step) for one in read[start::step]][: 3 * PROJECTS]:
+            try:
+                page = next(walk(in_projects([project_id])), [])
+            except (AccessDenied, BadRequest, NotFound) as error:
+                unread.append(_failed(f"project {projects[project_id].get('key')}", error))
+                page = []
+            if page:
+                pages.append(sorted(int(issue.id) for issue in page))
+            if len(pages) == PROJECTS:
+                break
+        ids = [number for page in pages for number in page]
         return ids[:: math.ceil(len(ids) / SAMPLE) or 1]
 
     def _site(self, projects: Mapping[str, Json]) -> Iterator[CheckLine]:

@@ -45,7 +45,7 @@ class Organisation:
         self.now = to_datetime(msgspec.convert(about["now"], int))
         self.version = msgspec.convert(about["version"], int)
         self._first_until = msgspec.convert(about["first_until"], datetime)
-        self._clock_stands = msgspec.convert(about.get("clock_stands", False), bool)
+        self.clock_stands = msgspec.convert(about.get("clock_stands", False), bool)
         told = msgspec.convert(about.get("sites", []), list[Site], strict=False)
         self._told = {site.tool: site for site in told}  # of a story (`sandbox/telling.py`), whole as they are
 
@@ -88,7 +88,7 @@ class Organisation:
             sprints=self._parts(tool, "sprint", Sprint),
             releases=self._parts(tool, "release", Release),
             now=self.now,
-            clock_stands=self._clock_stands,
+            clock_stands=self.clock_stands,
         )
 
     def _statuses(self, tool: Tool) -> list[Status]:

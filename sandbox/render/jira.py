@@ -71,7 +71,8 @@ def render_changes(
     with store.transaction():
         put_site(store, site)
         changed_people = _people(site, people, _looks(store, "user"))
-        changed_versions = set(_changed(versions, _looks(store, "version")))
+        # An issue that shows a new version has changed itself.
+        changed_versions = {n for n in _changed(versions, _looks(store, "version")) if str(n) in versions}
         for chunk in batched(_changed_items(items, before, changed_people, changed_versions), CHUNK):
             numbers = [item.item_id for item in chunk]
             linked |= linked_with(store, numbers)

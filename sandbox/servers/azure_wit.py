@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -166,7 +165,7 @@ class WorkItemTracking:
             }
             for name in query.columns
         ]
-        return {"asOf": zulu(datetime.now(UTC)), "columns": columns}
+        return {"asOf": zulu(self._site.now), "columns": columns}
 
     async def recycle_bin(self, request: Request) -> Response:
         """References of deleted items; with `ids` who deleted them and when. Destroyed items are not there."""

@@ -8,7 +8,7 @@ from sandbox.store import Store
 
 
 def present(store: Store) -> datetime:
-    """The simulated present, which may run ahead of the wall clock; a story's stands still; else the wall clock's."""
+    """The simulated present, which may run ahead of the wall clock; a story's and that of `--now` stand still."""
     wall, simulated = datetime.now(UTC), store.meta("now")
     if simulated is None:
         return wall

@@ -48,9 +48,7 @@ FAR_ZONES = {
 @pytest.mark.slow
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     phases=[Phase.generate],
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 @given(seed=st.integers(min_value=0, max_value=10**6))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import requests
 
 from extractors import limiter as limiters
 from extractors.connection import CheckLine
@@ -107,6 +108,22 @@ def test_the_cost_is_that_of_a_first_load(sandbox: Sandbox, tmp_path: Path, flav
     assert 0.5 * landed <= worklogs <= 2 * landed
 
 
+def test_a_project_that_is_refused_is_named_and_others_are_the_sample(sandbox: Sandbox) -> None:
+    answer = requests.get(f"{sandbox.cloud}/rest/api/3/project/search", auth=("me", "sandbox-token"), timeout=10)
+    projects = answer.json()["values"]
+    first, second = (project["id"] for project in projects[:2])
+    sandbox.faults(
+        {"match": "search/jql", "asks": rf"project in \({first}\)", "kind": "403", "times": None},
+        {"match": "search/jql", "asks": rf"project in \({second}\)", "kind": "empty", "times": None},
+    )
+    lines = JiraSource(jira(sandbox.cloud)).check()
+    (bad,) = (line for line in lines if line.level == "fail")
+    assert bad.subject == f"project {projects[0]['key']}"
+    assert "403" in bad.text
+    (cost,) = (line for line in lines if line.subject == "first load")
+    assert " 0 changes each" not in cost.text
+
+
 def test_the_cost_counts_what_there_is_by_kind() -> None:
     """100,000 issues: on Cloud ids by 5,000, issues by 100, histories by 500; on Data Center by 1,000 and 50."""
     size = Size(
@@ -115,7 +132,7 @@ def test_the_cost_counts_what_there_is_by_kind() -> None:
     cloud = requests_of(size)
     assert cloud["ids"] == 3 + 20
     assert cloud["issues"] == 1_000
-    assert cloud["histories"] == 200 + 200, "of each answer one is counted"
+    assert cloud["histories"] == 200 + 200, "of each answer one is counted where they differ in length"
     assert cloud["worklogs"] == 2 + 2 * 200
     assert cloud["sprints"] == 30 * (1 + 1 + 6)
     data_center = requests_of(Size(False, 100_000, 3, histories=15))

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,8 +21,9 @@ from python_calamine import CalamineWorkbook
 from sandbox import organisation, serve
 from sandbox.model import Tool
 from sandbox.organisation import Organisation
-from sandbox.rendering import SandboxError, advance, ensure
+from sandbox.rendering import SandboxError, advance, ensure, store_path
 from sandbox.serve import running, start_background
+from sandbox.store import Store
 from tests.ports import free_ports
 from tests.sandbox.serving import PRESENT, Sandbox, Site, replaying, serving_organisation, stop
 
@@ -107,6 +109,28 @@ def test_a_clock_that_stands_is_moved_by_advances_alone(advanced: Any) -> None:
         date = served.site(name).call("GET", "/").headers["date"]
         sent = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
         assert sent == PRESENT + timedelta(days=21)
+
+
+def test_a_released_version_shows_in_issues_that_nobody_touched(tmp_path: Path) -> None:
+    """In Jira it does, and `updated` stays."""
+    organisation.simulate(1, 600, datetime(2027, 3, 28, 1, 30, tzinfo=UTC), tmp_path)
+    ensure(tmp_path)
+    with closing(Store.jira(store_path(tmp_path, Tool.JIRA_CLOUD))) as store:
+        before = stored(store)
+        advance(tmp_path, 21)
+        with Organisation(tmp_path) as organised:
+            touched = {item.item_id for item in organised.items(Tool.JIRA_CLOUD, 1)}
+        after = stored(store)
+        released = {one["id"] for one in store.decoded("version") if one["released"]}
+    shown = {n: one["fields"]["fixVersions"] for n, one in after.items()}
+    assert all(version["released"] == (version["id"] in released) for one in shown.values() for version in one)
+    different = {n for n in before.keys() - touched if shown[n] != before[n]["fields"]["fixVersions"]}
+    assert different
+    assert all(after[n]["fields"]["updated"] == before[n]["fields"]["updated"] for n in different)
+
+
+def stored(store: Store) -> dict[int, Any]:
+    return {number: json.loads(document) for number, document in store.rows("select id, doc from documents")}
 
 
 def test_a_clock_that_goes_is_never_behind_the_wall_clock(tmp_path: Path) -> None:
