@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock
+
 from orchestration.errors import PmoError
 from orchestration.paths import DBT_PROJECT, Home
 from orchestration.seeds import merge_seeds
@@ -73,6 +75,13 @@ def ensure_manifest(home: Home) -> Path:
     if is_parsed(home):
         return home.manifest
     home.dbt_target.mkdir(parents=True, exist_ok=True)
+    with FileLock(home.dbt_target / "parse.lock"):  # two of dbt would write into one manifest
+        if not is_parsed(home):
+            _parse(home)
+    return home.manifest
+
+
+def _parse(home: Home) -> None:
     command = [str(dbt_executable()), "--quiet", "parse", "--project-dir", str(DBT_PROJECT)]
     done = subprocess.run(
         command, env={**os.environ, **dbt_environment(home)},
@@ -82,7 +91,6 @@ def ensure_manifest(home: Home) -> Path:
         said = " ".join((done.stdout + done.stderr).split())[:1500]
         raise PmoError(f"dbt cannot parse the project in {DBT_PROJECT}: {said}")
     _stamp(home).write_text(_project_state(home))
-    return home.manifest
 
 
 def is_parsed(home: Home) -> bool:

@@ -57,14 +57,17 @@ class Sandbox:
 
 
 @contextmanager
-def served(home: Path, *, items: int = 300, seed: int = 7, arguments: Sequence[str] = ()) -> Iterator[Sandbox]:
+def served(
+    home: Path, *, items: int = 300, seed: int = 7, now: datetime | None = PRESENT, arguments: Sequence[str] = ()
+) -> Iterator[Sandbox]:
+    """`now`: where its clock stands; None: it goes on from today, for tests that compare the instants of runs."""
     base = free_ports(4)
     command = [sys.executable, "-m", "sandbox.serve"]
     if "--replay" in arguments:
         command += [*arguments, "--port", str(base)]
     else:
         command += ["--home", str(home), "--items", str(items), "--seed", str(seed), "--port-base", str(base)]
-        command += ["--now", PRESENT.isoformat()]
+        command += ["--now", now.isoformat()] if now else []
     log = (home.parent / f"{home.name}.log").open("w")
     process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, text=True)
     try:

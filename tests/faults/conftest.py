@@ -24,7 +24,7 @@ ITEMS = 60
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with served(tmp_path_factory.mktemp("organisation") / "sandbox", items=ITEMS) as server:
+    with served(tmp_path_factory.mktemp("organisation") / "sandbox", items=ITEMS, now=None) as server:
         yield server
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,11 @@ def test_a_stale_memory_changes_nothing(home: Home, clean: dict[str, Any], forei
 
 def test_two_parses_at_once_from_an_empty_memory(home: Home, clean: dict[str, Any]) -> None:
     (home.dbt_target / MEMORY).write_bytes(b"")
-    both = [parse_of(DBT_PROJECT, home) for _ in range(2)]
+    (home.dbt_target / "parsed.sha256").unlink()
+    code = f"""from pathlib import Path
+from orchestration.dbt_files import ensure_manifest
+from orchestration.paths import Home
+ensure_manifest(Home(Path({str(home.root)!r}), Path({str(home.root)!r})))"""
+    both = [subprocess.Popen([sys.executable, "-c", code], cwd=DBT_PROJECT.parent) for _ in range(2)]
     assert [one.wait(240) for one in both] == [0, 0]
     assert facts(home.manifest) == clean
-    assert parsed(home) == clean
