@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup run test test-all hunt dev lint format bench docs sbom lock clean
+.PHONY: help setup run test test-all dev lint format bench docs sbom lock clean
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,9 +30,6 @@ test: setup ## everything that needs Python alone (under ten minutes)
 
 test-all: setup ## also what is slow or needs other programs (Chromium …); skips what is not installed
 	@$(BIN)/pytest
-
-hunt: setup ## all tests of `make test`, their properties over examples that nobody has seen before
-	@$(BIN)/pytest --hypothesis-profile hunt -m "not external and not slow"
 
 dev: setup ## the Dagster UI on this project's assets, runs and checks
 	@$(BIN)/pmo dev

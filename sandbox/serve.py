@@ -234,9 +234,12 @@ def _end_with_stdin() -> None:
 
 
 def _instant(text: str) -> datetime:
-    told = datetime.fromisoformat(text)
-    if told.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text} has no time zone; write 2026-11-20T12:00:00+00:00")
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        told = None
+    if told is None or told.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} is no instant with a time zone; write 2026-11-20T12:00:00+00:00")
     return told
 
 

@@ -1,4 +1,6 @@
-"""`pmo doctor` for Jira: what works, what is missing, what a first load costs. Reads only, a few requests.
+"""`pmo doctor` for Jira: what works, what is missing, what a first load costs.
+
+Reads only: a search in at most thirty projects, and some requests of each other kind.
 
 Asks what an extraction asks, once of each kind: a token may have the scope of one address and not that of the next.
 """
@@ -15,7 +17,7 @@ import msgspec
 
 from extractors.connection import CheckLine
 from extractors.decoding import decode
-from extractors.errors import AccessDenied, AuthError, BadRequest, ExtractError, NotFound
+from extractors.errors import AuthError, ExtractError
 from extractors.jira.bulk import Bulk, FetchedIssue
 from extractors.jira.client import JiraClient
 from extractors.jira.cost import Size, told
@@ -25,6 +27,7 @@ from extractors.jira.metadata import Metadata
 from extractors.jira.scopes import needed_for
 from extractors.jira.search import Search
 from extractors.jira.selection import select_projects
+from extractors.jira.walks import PARTIAL
 from extractors.jira.worklogs import check_worklogs
 
 T = TypeVar("T")
@@ -116,7 +119,7 @@ class _Check:
         for project_id in [one for start in range(step) for one in read[start::step]][: 3 * PROJECTS]:
             try:
                 page = next(walk(in_projects([project_id])), [])
-            except (AccessDenied, BadRequest, NotFound) as error:
+            except PARTIAL as error:
                 unread.append(_failed(f"project {projects[project_id].get('key')}", error))
                 page = []
             if page:

@@ -14,7 +14,7 @@ from extractors.jira.search import Search
 from extractors.writing import in_parallel
 
 PROJECTS_PER_QUERY = 200
-_PARTIAL = (AccessDenied, BadRequest, NotFound)  # one project's trouble, not the connection's
+PARTIAL = (AccessDenied, BadRequest, NotFound)  # one project's trouble, not the connection's
 
 
 class Walks:
@@ -42,7 +42,7 @@ class Walks:
     def _project_ids(self, project_id: str) -> set[int] | ExtractError:
         try:
             return {int(issue.id) for page in self._pages([project_id], "", with_updated=False) for issue in page}
-        except _PARTIAL as error:
+        except PARTIAL as error:
             return error
 
     def changed_ids(self, project_ids: Sequence[str], since: datetime) -> dict[int, str | None]:
@@ -60,7 +60,7 @@ class Walks:
         try:
             pages = self._pages(project_ids, condition, with_updated=True)
             return {int(issue.id): _updated(issue) for page in pages for issue in page}
-        except _PARTIAL as error:
+        except PARTIAL as error:
             if len(project_ids) == 1:
                 self._fail(project_ids[0], error)
                 return {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -50,10 +51,18 @@ def certain_end(clean_up: Callable[[], None]) -> Iterator[None]:
         yield
         return
     signal.signal(signal.SIGINT, handle)
+    sys.unraisablehook = _tell_unraisable
     try:
         yield
     finally:
+        sys.unraisablehook = sys.__unraisablehook__
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _tell_unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """What Python cannot raise, but for a lost Ctrl+C: that is told in our own words."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
 
 
 class Commands(TyperGroup):

@@ -49,6 +49,7 @@ FAR_ZONES = {
 @settings(
     max_examples=EXAMPLES,
     phases=[Phase.generate],
+    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 @given(seed=st.integers(min_value=0, max_value=10**6))

@@ -109,16 +109,15 @@ def test_a_token_that_ends_under_all_calls_at_once_holds_nobody_up(site: Site, o
     together = threading.Barrier(limiter.width, organisation.bearers.clear)
     refused: list[str] = []
     answers: list[int] = []
-
     turn = threading.Lock()
 
     def end_the_token(_: str, path: str) -> None:
         with turn:
-            is_refused = path.endswith("/wit/fields") and len(refused) < together.parties
-            refused.extend([path] * is_refused)
-        if is_refused:
-            together.wait(20)
-            raise Fault(203, "<html>Sign in</html>", {"Content-Type": "text/html"})
+            if not path.endswith("/wit/fields") or len(refused) == together.parties:
+                return
+            refused.append(path)
+        together.wait(20)
+        raise Fault(203, "<html>Sign in</html>", {"Content-Type": "text/html"})
 
     client.fields()
     organisation.faults = [end_the_token]

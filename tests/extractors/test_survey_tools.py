@@ -252,7 +252,11 @@ OPERATIONS = st.lists(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS)
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=12,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(operations=OPERATIONS)
 def test_whatever_happens_between_runs_nothing_is_lost_or_doubled(
     tmp_path_factory: pytest.TempPathFactory, tool: str, operations: list[tuple[str, int, float]]

@@ -89,3 +89,4 @@ ensure_manifest(Home(Path({str(home.root)!r}), Path({str(home.root)!r})))"""
     both = [subprocess.Popen([sys.executable, "-c", code], cwd=DBT_PROJECT.parent) for _ in range(2)]
     assert [one.wait(240) for one in both] == [0, 0]
     assert facts(home.manifest) == clean
+    assert parsed(home) == clean

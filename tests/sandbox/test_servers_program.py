@@ -112,7 +112,7 @@ def test_a_clock_that_stands_is_moved_by_advances_alone(advanced: Any) -> None:
 
 
 def test_a_released_version_shows_in_issues_that_nobody_touched(tmp_path: Path) -> None:
-    """In Jira it does, and `updated` stays."""
+    """In Jira it does, and `updated` stays. (In the three weeks after that day a version is released.)"""
     organisation.simulate(1, 600, datetime(2027, 3, 28, 1, 30, tzinfo=UTC), tmp_path)
     ensure(tmp_path)
     with closing(Store.jira(store_path(tmp_path, Tool.JIRA_CLOUD))) as store:
@@ -201,6 +201,8 @@ def test_another_organisation_is_refused(tmp_path: Path, seed: int, items: int) 
     with pytest.raises(SandboxError, match=f"100 items with seed 1, not of {items} with seed {seed}"):
         ensure(tmp_path, seed, items)
     ensure(tmp_path)  # who asks for none goes on with the one that is there
+    with pytest.raises(SandboxError, match="whose clock goes on"):
+        ensure(tmp_path, now=PRESENT)
     with pytest.raises(SandboxError, match="no simulated organisation"):
         advance(tmp_path / "nothing", 7)
 
